@@ -1,0 +1,131 @@
+"""The composition root: settings in, ASGI apps out. The only file that knows all services."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from wealist import __version__
+from wealist.auth import people
+from wealist.auth.routes import router as auth_router
+from wealist.core import (
+    bus,
+    db,
+    envelopes,
+    events,
+    idempotency,
+    identity,
+    internal,
+    keys,
+    logs,
+    metrics,
+    migrate,
+    objects,
+    objects_http,
+    readiness,
+    redis,
+    server_secret,
+    site,
+    tokens,
+    tracing,
+    versions,
+)
+from wealist.core.body import JsonBody
+from wealist.core.doomed import sweep
+from wealist.core.edge import Edge
+from wealist.core.jobs import Job, Runner
+from wealist.core.settings import Settings
+from wealist.pages import handlers as page_handlers
+from wealist.user import api as user
+from wealist.user.jobs import JOBS as USER_JOBS
+from wealist.user.routes import router as user_router
+
+ROUTERS = (auth_router, user_router)
+
+
+def jobs() -> list[Job]:
+    """All background work of a process."""
+    return [
+        Job("core.events", 6 * 3600, events.keep_partitions),
+        Job("core.idempotency", 3600, idempotency.purge),
+        Job("core.objects", 60, sweep),
+        *USER_JOBS,
+    ]
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The Litestar app of both ports; opens nothing before its lifespan starts."""
+    return Litestar(
+        route_handlers=[*ROUTERS, *objects_http.handlers, *page_handlers],
+        dependencies={
+            "caller": Provide(identity.caller, sync_to_thread=False),
+            "if_match": Provide(versions.if_match),
+        },
+        dto=JsonBody,
+        return_dto=None,
+        middleware=[idempotency.IdempotencyMiddleware()],
+        after_request=versions.add_etag,
+        exception_handlers={Exception: envelopes.handle},
+        lifespan=[lambda _: serving(settings)],
+        openapi_config=OpenAPIConfig(
+            title="weAlist", version=__version__, path="/svc/auth/v3", render_plugins=[]
+        ),
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+        pdb_on_exception=False,
+    )
+
+
+def build(settings: Settings) -> tuple[ASGIApp, ASGIApp]:
+    """The app behind the public port's edge, and behind the internal port's."""
+    app = create_app(settings)
+    return Edge(app, settings=settings), Edge(app, settings=settings, internal=True)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[None]:
+    """Everything a verb needs, opened in order and closed in reverse; the schema is at head."""
+    async with AsyncExitStack() as stack:
+        logs.configure(settings)
+        site.open(settings)
+        internal.open(settings)
+        events.open(settings)
+        server_secret.open(settings)
+        keys.open(settings)
+        tracing.open(settings)
+        stack.push_async_callback(tracing.close)
+        await db.open(settings)
+        stack.push_async_callback(db.close)
+        if settings.migrates_on_start:
+            await migrate.migrate(settings)
+        await redis.open(settings)
+        stack.push_async_callback(redis.close)
+        await bus.open(settings)
+        stack.push_async_callback(bus.close)
+        await tokens.open(settings)
+        stack.push_async_callback(tokens.close)
+        await identity.open(settings)
+        stack.push_async_callback(identity.close)
+        await objects.open(settings)
+        stack.push_async_callback(objects.close)
+        people.use(user)
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[None]:
+    """`opened`, plus what only a server does: probes, measurements and background work."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(opened(settings))
+        metrics.start()
+        stack.push_async_callback(metrics.stop)
+        await readiness.open(settings)
+        stack.push_async_callback(readiness.close)
+        runner = Runner(jobs())
+        runner.start()
+        stack.push_async_callback(runner.stop)
+        yield

@@ -1,0 +1,319 @@
+"""PostgreSQL: one engine, one pool, transactions that know what happens after their commit.
+
+Tables are Piccolo's (`db=engine`); lists and hot paths are SQL read into Structs by `fetch`.
+Both run on the connection of the transaction that is open in the current context, if one is.
+
+    async with transaction():               begins, or sets a savepoint inside another
+        ...
+        events.append(...)                  written last, just before the commit
+        after_commit(announce, board_id)    runs when the outermost transaction has committed
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from inspect import isawaitable
+from time import perf_counter
+from typing import Any, Self, TypeVar, cast
+
+import asyncpg
+import structlog
+from msgspec import Struct
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+
+from wealist.core import metrics
+from wealist.core.errors import Unavailable
+from wealist.core.settings import Settings
+
+S = TypeVar("S", bound=Struct)
+
+BeforeCommit = Callable[["Transaction"], Awaitable[None]]
+
+ACQUIRE_TIMEOUT = 5.0
+
+log = structlog.get_logger("wealist.db")
+
+
+class Engine(PostgresEngine):
+    """Piccolo's engine without its traps: it opens nothing when imported, nests by savepoint,
+    and gives a connection back even when its commit fails (Piccolo 1.38 keeps it)."""
+
+    async def check_version(self) -> None:
+        """Piccolo connects here, at import time; `doctor` and `open` check the version."""
+
+    async def prep_database(self) -> None:
+        """Extensions are created by migrations."""
+
+    def transaction(self, allow_nested: bool = True) -> "Transaction":
+        return Transaction(self, allow_nested)
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """The connection of the open transaction, else one from the pool."""
+        current = self.current_transaction.get()
+        if current is not None:
+            yield current.connection
+        else:
+            connection = await self.acquire()
+            try:
+                yield connection
+            finally:
+                await self.pool.release(connection)
+
+    async def acquire(self) -> Any:
+        """A connection from the pool; `Unavailable` when there is none within 5 seconds."""
+        if self.pool is None:
+            raise Unavailable("the database is not open")
+        started = perf_counter()
+        try:
+            return await self.pool.acquire(timeout=ACQUIRE_TIMEOUT)
+        except TimeoutError as error:
+            raise Unavailable("the database is too busy") from error
+        finally:
+            metrics.observe_pool_wait(perf_counter() - started)
+
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
+        async with self.connection() as connection:
+            return await connection.fetch(query, *(args or ()))
+
+
+engine = Engine(config={})
+
+
+class Transaction(PostgresTransaction):
+    """A transaction, or a savepoint when one is already open.
+
+    `events` and `callbacks` belong to the level that made them: rolling back to a savepoint
+    forgets them, releasing it hands them to the level above.
+    """
+
+    __slots__ = ("callbacks", "events", "savepoint_name")
+
+    def __init__(self, engine: Engine, allow_nested: bool = True) -> None:
+        super().__init__(engine, allow_nested)
+        self.events: list[Any] = []
+        self.callbacks: list[Callable[[], Awaitable[None] | None]] = []
+
+    async def __aenter__(self) -> Self:
+        if self._parent is None:
+            self.connection = await self.engine.acquire()
+            self.transaction = self.connection.transaction()
+            try:
+                await self.begin()
+            except BaseException:
+                await self.engine.pool.release(self.connection)
+                raise
+        else:
+            self.connection = self._parent.connection
+            self.savepoint_name = f"level_{id(self)}"
+            await self.connection.execute(f"SAVEPOINT {self.savepoint_name}")
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        try:
+            await self._finish(failed=kind is not None)
+        finally:
+            self.engine.current_transaction.reset(self.context)
+            if self._parent is None:
+                # Shielded: a cancelled request must still give its connection back.
+                await asyncio.shield(self.engine.pool.release(self.connection))
+        if kind is None and self._parent is None:
+            await self._announce()
+        return False
+
+    async def _finish(self, *, failed: bool) -> None:
+        if failed:
+            await self._undo()
+            return
+        try:
+            if self._parent is None:
+                for step in before_commit:
+                    await step(self)
+                await self.commit()
+                return
+            await self.connection.execute(f"RELEASE SAVEPOINT {self.savepoint_name}")
+        except BaseException:
+            if not self._committed:
+                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await self._undo()
+            raise
+        self._parent.events += self.events
+        self._parent.callbacks += self.callbacks
+
+    async def _undo(self) -> None:
+        if self.connection.is_closed():
+            return
+        if self._parent is None:
+            await self.rollback()
+        else:
+            await self.connection.execute(f"ROLLBACK TO SAVEPOINT {self.savepoint_name}")
+
+    async def _announce(self) -> None:
+        for callback in self.callbacks:
+            try:
+                result = callback()
+                if isawaitable(result):
+                    await result
+            except Exception:
+                log.exception("a callback after commit failed")
+
+
+before_commit: list[BeforeCommit] = []
+"""What every outermost transaction does last (the event log and idempotency add themselves)."""
+
+
+def transaction() -> Transaction:
+    """Begin a transaction, or a savepoint inside the open one. Use it in verbs only."""
+    return Transaction(engine)
+
+
+def current() -> Transaction | None:
+    """The transaction open in this context."""
+    return cast("Transaction | None", engine.current_transaction.get())
+
+
+def after_commit(function: Callable[..., Awaitable[None] | None], *args: Any) -> None:
+    """Call `function(*args)` once the outermost transaction has committed; now if there is none
+    to wait for is a mistake and raises. Dropped on rollback; its failure is logged, not raised."""
+    open_transaction = current()
+    if open_transaction is None:
+        raise RuntimeError("after_commit needs an open transaction")
+    open_transaction.callbacks.append(lambda: function(*args))
+
+
+_checked: set[tuple[type[Struct], str]] = set()
+
+
+def _rows(kind: type[S], sql: str, records: Sequence[Any]) -> list[S]:
+    if records and (kind, sql) not in _checked:
+        columns, fields = list(records[0].keys()), list(kind.__struct_fields__)
+        if columns != fields[: len(columns)]:
+            raise TypeError(f"{kind.__name__} has the fields {fields}, the query gives {columns}")
+        _checked.add((kind, sql))
+    return [kind(*record) for record in records]
+
+
+async def fetch(kind: type[S], sql: str, *args: Any) -> list[S]:
+    """Run a query and return its rows as Structs: columns in the order of the Struct's fields."""
+    async with engine.connection() as connection:
+        return _rows(kind, sql, await connection.fetch(sql, *args))
+
+
+async def fetch_one(kind: type[S], sql: str, *args: Any) -> S | None:
+    """The first row as a Struct, or None."""
+    async with engine.connection() as connection:
+        record = await connection.fetchrow(sql, *args)
+    return None if record is None else _rows(kind, sql, [record])[0]
+
+
+async def fetch_value(sql: str, *args: Any) -> Any:
+    """The first column of the first row, or None."""
+    async with engine.connection() as connection:
+        return await connection.fetchval(sql, *args)
+
+
+async def execute(sql: str, *args: Any) -> int:
+    """Run a statement; returns how many rows it touched."""
+    async with engine.connection() as connection:
+        status: str = await connection.execute(sql, *args)
+    last = status.rsplit(" ", 1)[-1]
+    return int(last) if last.isdecimal() else 0
+
+
+def connect_args(settings: Settings) -> dict[str, Any]:
+    """What asyncpg needs for a connection with our timeouts."""
+    assert settings.database_url is not None
+    return {
+        "dsn": settings.database_url.reveal(),
+        "timeout": 5,
+        "server_settings": {
+            "application_name": "wealist",
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "lock_timeout": str(settings.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": "60000",
+            "timezone": "UTC",
+            "jit": "off",
+        },
+    }
+
+
+async def open(settings: Settings) -> None:
+    """Open the pool. Raises `Unavailable` when PostgreSQL can't be reached."""
+    engine.config = connect_args(settings)
+    try:
+        await engine.start_connection_pool(
+            min_size=1,
+            max_size=settings.database_pool,
+            max_inactive_connection_lifetime=120,
+            init=_prepare_connection,
+            reset=_reset_connection,
+        )
+    except UNREACHABLE as error:
+        raise Unavailable(f"PostgreSQL can't be reached: {error}") from error
+    metrics.set_pool_probe(pool_state)
+
+
+async def close() -> None:
+    """Close the pool; waits up to 5 seconds for connections in use."""
+    pool, engine.pool = engine.pool, None
+    if pool is None:
+        return
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except TimeoutError:
+        pool.terminate()
+
+
+def pool_state() -> dict[str, float]:
+    """Sizes for the pool's gauges: open, idle, in_use, max."""
+    pool = engine.pool
+    if pool is None:
+        return {"open": 0, "idle": 0, "in_use": 0, "max": 0}
+    size, idle = pool.get_size(), pool.get_idle_size()
+    return {"open": size, "idle": idle, "in_use": size - idle, "max": pool.get_max_size()}
+
+
+async def _prepare_connection(connection: Any) -> None:
+    connection.add_query_logger(_observe)
+
+
+_OPERATION = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+_TABLE = re.compile(
+    r'\b(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?(?:"?\w+"?\.)?"?([a-z_]\w*)"?', re.IGNORECASE
+)
+_statements: dict[str, tuple[str, str] | None] = {}
+
+
+def _observe(query: Any) -> None:
+    """Count a statement by operation and table; BEGIN, COMMIT and SET are not worth a series."""
+    sql = query.query
+    if sql not in _statements and len(_statements) < 5000:
+        operation, table = _OPERATION.match(sql), _TABLE.search(sql)
+        _statements[sql] = (
+            (operation[1].lower().replace("with", "select"), table[1].lower())
+            if operation and table
+            else None
+        )
+    if statement := _statements.get(sql):
+        metrics.observe_query(*statement, query.elapsed, query.exception is not None)
+
+
+async def _reset_connection(connection: Any) -> None:
+    """Nothing to reset: settings are only ever SET LOCAL, and session locks have a connection of
+    their own. asyncpg's default costs every read another round trip."""
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
+UNREACHABLE: tuple[type[BaseException], ...] = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What asyncpg raises when the database is away, stopping, or refuses connections."""

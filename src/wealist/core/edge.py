@@ -1,0 +1,166 @@
+"""The one wrapper around the app: everything that is true of every request, whatever service.
+
+    request id → canonical path → client address → closed paths → NUL → preflight → caller
+    → rate limit → body limit → app → response headers → metrics, span, access log
+
+Nothing is refused here for lack of a caller: routes decide that. `scope["state"]` carries
+`request_id, client_address, original_path, started` and `caller` or `caller_error`.
+"""
+
+from collections.abc import Awaitable, Iterable
+from time import perf_counter
+from typing import Any
+
+import structlog
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from wealist.core import envelopes, guards, report
+from wealist.core.arrival import Arrival, Gate, Pairs
+from wealist.core.context import current
+from wealist.core.edge_socket import Handshake
+from wealist.core.errors import AppError
+from wealist.core.settings import Settings
+
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_NO_STORE = (b"cache-control", b"no-store")
+
+log = structlog.get_logger("wealist.edge")
+
+
+class Edge:
+    """Wraps an ASGI app. The `internal` one also serves what is closed to the public.
+
+    Raises `SettingsError` for trusted proxies that are no addresses.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, internal: bool = False) -> None:
+        self._gate = Gate(app, settings, internal=internal)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind: str = scope["type"]
+        if kind == "http":
+            await Exchange(self._gate, scope, receive, send).run()
+        elif kind == "websocket":
+            await Handshake(self._gate, scope, receive, send).run()
+        else:
+            await self._gate.app(scope, receive, send)
+
+
+class Exchange(Arrival):
+    """One HTTP request and its response."""
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "body",
+        "failure",
+        "limits",
+        "method",
+        "sent",
+        "status",
+        "stream_seconds",
+    )
+
+    def __init__(self, gate: Gate, scope: Any, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        super().__init__(gate, scope, self.method)
+        self._receive = receive
+        self._send = send
+        self.body: guards.Body | None = None
+        self.limits: Pairs = []
+        self.failure: BaseException | None = None
+        self.sent = 0
+        self.status: int | None = None
+        self.stream_seconds: float | None = None
+
+    async def run(self) -> None:
+        """Carry the request out, answer whatever goes wrong, and report."""
+        token = current.set(self.context)
+        try:
+            self.admit()
+            if self.method == "OPTIONS":
+                await self._answer(204, self.gate.cors.preflight(self.headers.get(b"origin")), b"")
+            elif self.path == "/health":
+                await self._answer(200, [(b"content-type", b"text/plain")], b"healthy\n")
+            else:
+                await self._forward()
+        except Exception as error:
+            await self._fail(error)
+        except BaseException as error:  # cancelled, because the process stops
+            self.failure = error
+            raise
+        finally:
+            report.exchange(self)
+            current.reset(token)
+
+    async def _forward(self) -> None:
+        self.limits = await self.limit(self.method, await self.identify())
+        self.body = guards.body(
+            self.path, self.method, self.headers, self._receive, self.gate.max_body
+        )
+        receive = self._receive if self.body is None else self.body.receive
+        await self.gate.app(self.scope, receive, self.send)
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Pass a message on; the head of the response gets our headers."""
+        if message["type"] == "http.response.start":
+            body = self.body
+            if body is not None and body.overflow is not None and message["status"] != 413:
+                # The handler swallowed it and is about to answer as if the body had been whole.
+                raise body.overflow
+            self.status = message["status"]
+            message = {**message, "headers": self._dress(message.get("headers", ()))}
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        return self._send(message)
+
+    def _dress(self, given: Iterable[tuple[bytes, bytes]]) -> Pairs:
+        """The handler's headers and ours; what the handler set itself stays."""
+        headers = list(given)
+        names = dict(headers)
+        kind = names.get(b"content-type", b"")
+        headers.append((b"x-request-id", self.context.request_id.encode()))
+        for pair in _SECURITY:
+            if pair[0] not in names:
+                headers.append(pair)
+        if self.context.service and b"cache-control" not in names and b"json" in kind:
+            headers.append(_NO_STORE)
+        if self.scope["scheme"] == "https":
+            headers.append(_HSTS)
+        if self.limits:
+            headers += self.limits
+        if kind.startswith(b"text/event-stream"):
+            self.stream_seconds = perf_counter() - self.started
+        headers += self.gate.cors.headers(self.headers.get(b"origin"))
+        return headers
+
+    async def _fail(self, error: Exception) -> None:
+        """Answer an exception in its service's envelope, or only log it when that is too late."""
+        if self.status is not None:
+            self.failure = error
+            # The server closes a connection whose answer has no end, so the client notices.
+            log.error("the answer broke off", exc_info=error)
+            return
+        if self.body is not None and self.body.overflow is not None:
+            error = self.body.overflow
+        status, headers, body = envelopes.render(error, self.path, self.context.request_id)
+        if status >= 500 and not isinstance(error, AppError):
+            self.failure = error
+            log.error("request failed", exc_info=error)
+        pairs = [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
+        await self._answer(status, pairs, body)
+
+    async def _answer(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        pairs = list(headers)
+        if status != 204:
+            pairs.append((b"content-length", b"%d" % len(body)))
+        await self.send({"type": "http.response.start", "status": status, "headers": pairs})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,127 @@
+"""WebSockets at the edge: the handshake is judged, measured and logged like a request.
+
+After it frames pass untouched. A refusal before the handshake ends is an HTTP response.
+"""
+
+from collections.abc import Awaitable
+from time import perf_counter
+from typing import Any
+
+import structlog
+from litestar.types import Receive, Send
+
+from wealist.core import envelopes, errors, report
+from wealist.core.arrival import Arrival, Gate
+from wealist.core.context import current
+
+_CLOSE_BASE = 4000
+"""Close codes from 4400 to 4599 stand for an HTTP status while the handshake is still open."""
+
+_REFUSALS: dict[int, type[errors.AppError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    503: errors.Unavailable,
+}
+_SWITCHED = 101
+
+log = structlog.get_logger("wealist.edge")
+
+
+class Handshake(Arrival):
+    """One WebSocket, from its request to its end."""
+
+    __slots__ = ("_receive", "_send", "close_code", "failure", "method", "status")
+
+    def __init__(self, gate: Gate, scope: Any, receive: Receive, send: Send) -> None:
+        self.method = "WS"
+        super().__init__(gate, scope, self.method)
+        self._receive = receive
+        self._send = send
+        self.status: int | None = None
+        self.close_code: int | None = None
+        self.failure: BaseException | None = None
+
+    async def run(self) -> None:
+        """Let the handshake through, or refuse it; report it, and later its end."""
+        token = current.set(self.context)
+        began = False
+        try:
+            self.admit()
+            self._check_origin()
+            await self.limit(self.method, None)
+            began = True
+            await self.gate.app(self.scope, self._receive, self.send)
+        except Exception as error:
+            if not began:
+                await self._receive()  # the protocol wants its `websocket.connect` taken first
+            await self._fail(error)
+        except BaseException as error:  # cancelled, because the process stops
+            self.failure = error
+            raise
+        finally:
+            if self.status == _SWITCHED:
+                report.socket_end(self)
+            else:
+                report.handshake(self, perf_counter() - self.started)
+            current.reset(token)
+
+    def _check_origin(self) -> None:
+        origin, host = self.headers.get(b"origin"), self.headers.get(b"host")
+        if not self.gate.cors.allows_socket(origin, host):
+            raise errors.Forbidden("this page may not open a socket here")
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Pass a message on; frames at once, what ends the handshake noted."""
+        kind = message["type"]
+        if kind == "websocket.send":
+            return self._send(message)
+        if kind == "websocket.accept":
+            self.status = _SWITCHED
+            mine = (b"x-request-id", self.context.request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), mine]}
+            report.handshake(self, perf_counter() - self.started)
+        elif kind == "websocket.http.response.start":
+            self.status = message["status"]
+        elif kind == "websocket.close" and self.status is None:
+            status = message.get("code", 1000) - _CLOSE_BASE
+            if not 400 <= status < 600:
+                status = 403
+            return self._refuse(_refusal(status, message.get("reason") or "refused"))
+        elif kind == "websocket.close":
+            self.close_code = message.get("code", 1000)
+        return self._send(message)
+
+    async def _refuse(self, error: Exception) -> None:
+        """End the handshake with an HTTP response, where the server can send one (else 403)."""
+        status, headers, body = envelopes.render(error, self.path, self.context.request_id)
+        self.status = status
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self._send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        pairs = [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
+        pairs.append((b"x-request-id", self.context.request_id.encode()))
+        pairs.append((b"content-length", b"%d" % len(body)))
+        start = {"type": "websocket.http.response.start", "status": status, "headers": pairs}
+        end = {"type": "websocket.http.response.body", "body": body, "more_body": False}
+        await self._send(start)  # type: ignore[arg-type]
+        await self._send(end)  # type: ignore[arg-type]
+
+    async def _fail(self, error: Exception) -> None:
+        """Answer an exception: as a refusal, or with 1011, which tells clients to come back."""
+        unexpected = envelopes.translate(error).status >= 500
+        if unexpected:
+            self.failure = error
+            log.error("the socket failed", exc_info=error)
+        if self.status is None:
+            await self._refuse(error)
+        elif self.status == _SWITCHED and self.close_code is None:
+            self.close_code = 1011
+            await self._send({"type": "websocket.close", "code": 1011, "reason": ""})
+
+
+def _refusal(status: int, reason: str) -> Exception:
+    if status >= 500 and status != 503:
+        return RuntimeError(reason)
+    return _REFUSALS.get(status, errors.BadRequest)(reason)

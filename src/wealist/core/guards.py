@@ -1,0 +1,83 @@
+"""What is refused before a handler sees it: NUL characters and bodies that are too large."""
+
+from collections.abc import Mapping
+
+from litestar.types import HTTPReceiveMessage, Receive, WebSocketReceiveMessage
+
+from wealist.core.errors import BadRequest, TooLarge
+
+DRAINED_BYTES = 16 << 20
+"""A refused body up to this size is read and thrown away, so that the client gets its answer
+instead of a reset connection. Beyond it the connection is closed."""
+
+_UNBOUNDED = ("/objects/",)
+"""The object store streams and has a limit of its own."""
+
+
+def check_text(path: str, query: bytes) -> None:
+    """Raise `BadRequest` for a NUL character, which PostgreSQL can't store, in an address."""
+    if "\0" in path or "%00" in path:
+        raise BadRequest("the path must not contain a NUL character")
+    if b"%00" in query or b"\0" in query:
+        raise BadRequest("the query must not contain a NUL character")
+
+
+def too_large(limit: int, *, close: bool) -> TooLarge:
+    """The refusal of a body above `limit` bytes."""
+    return TooLarge(
+        f"the body is larger than {limit} bytes",
+        headers={"connection": "close"} if close else None,
+    )
+
+
+class Body:
+    """A request's body on its way to the handler, counted.
+
+    `receive` raises `TooLarge` as soon as more than `limit` bytes have arrived. `overflow` says
+    that this happened, `gone` that the client left.
+    """
+
+    __slots__ = ("_left", "_limit", "_receive", "gone", "overflow")
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._left = limit
+        self.overflow: TooLarge | None = None
+        self.gone = False
+
+    async def receive(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
+        if self.overflow is not None:
+            raise self.overflow
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                self.overflow = too_large(self._limit, close=True)
+                raise self.overflow
+        elif message["type"] == "http.disconnect":
+            self.gone = True
+        return message
+
+
+def body(
+    path: str, method: str, headers: Mapping[bytes, bytes], receive: Receive, limit: int
+) -> Body | None:
+    """The counted body of a request, or None when it can't have one or needs no limit.
+
+    Raises `TooLarge` at once when the declared length is too large, `BadRequest` when it is no
+    number.
+    """
+    declared = headers.get(b"content-length")
+    if path.startswith(_UNBOUNDED):
+        return None
+    if declared is None:
+        if method in ("GET", "HEAD") and b"transfer-encoding" not in headers:
+            return None
+        return Body(receive, limit)
+    if not declared.isdigit():
+        raise BadRequest("the Content-Length is not a number")
+    length = int(declared[:20])
+    if length > limit:
+        raise too_large(limit, close=length > DRAINED_BYTES)
+    return Body(receive, limit) if length or b"transfer-encoding" in headers else None

@@ -1,0 +1,217 @@
+"""The health and metrics endpoints, in the shapes that each service's clients expect.
+
+They read what `readiness.py` found last; none of them asks PostgreSQL or Redis.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from wealist.core import metrics, readiness
+from wealist.core.errors import NotFound
+
+AUTH = "auth-service"
+
+
+def _answer(body: Any, *, ok: bool = True) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(body),
+        status_code=200 if ok else 503,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _alive() -> Response[bytes]:
+    return _answer({"status": "alive"})
+
+
+def _readiness(ready: bool, redis_check: str) -> Response[bytes]:
+    checks = {"database": readiness.state.database, "redis": redis_check}
+    return _answer({"status": "ready" if ready else "not_ready", "checks": checks}, ok=ready)
+
+
+def _exposition() -> Response[bytes]:
+    body, content_type = metrics.exposition()
+    return Response(body, media_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+def go_routes(service: str, base: str = "") -> list[HTTPRouteHandler]:
+    """Health and metrics of a service, relative to its router, and health again under `base`.
+
+    `user` has never spoken to Redis and says `not_configured` for ever.
+    """
+    roots = [""] if not base else ["", base]
+
+    @get([f"{root}/health/live" for root in roots], opt={"access": "public"}, sync_to_thread=False)
+    def live() -> Response[bytes]:
+        """The process answers."""
+        return _alive()
+
+    @get(
+        [f"{root}/health{tail}" for root in roots for tail in ("", "/ready")],
+        opt={"access": "public"},
+        sync_to_thread=False,
+    )
+    def ready() -> Response[bytes]:
+        """Whether the service can work; 503 when it can't."""
+        return _readiness(
+            readiness.state.ready, "not_configured" if service == "user" else readiness.state.redis
+        )
+
+    metrics_paths = ["/metrics", f"{base}/metrics"] if service == "board" and base else ["/metrics"]
+
+    @get(metrics_paths, opt={"access": "internal"}, sync_to_thread=False)
+    def exposition() -> Response[bytes]:
+        """All metrics of the process as Prometheus text."""
+        return _exposition()
+
+    return [live, ready, exposition]
+
+
+def platform_routes() -> list[HTTPRouteHandler]:
+    """What belongs to no service: `/health` of the gateway itself and `/metrics`."""
+
+    @get("/health", opt={"access": "public"}, media_type="text/plain", sync_to_thread=False)
+    def healthy() -> str:
+        """The process answers."""
+        return "healthy\n"
+
+    @get("/metrics", opt={"access": "internal"}, sync_to_thread=False)
+    def exposition() -> Response[bytes]:
+        """All metrics of the process as Prometheus text."""
+        return _exposition()
+
+    return [healthy, exposition]
+
+
+def auth_routes() -> list[HTTPRouteHandler]:
+    """The health endpoints of `auth`, whose readiness includes Redis, and its actuator."""
+    return [*_auth_health(), *_actuator_health(), *_actuator()]
+
+
+def _auth_health() -> list[HTTPRouteHandler]:
+    @get("/health", opt={"access": "public"}, sync_to_thread=False)
+    def health() -> Response[bytes]:
+        """The process answers."""
+        return _answer({"status": "ok", "service": AUTH})
+
+    @get("/ready", opt={"access": "public"}, sync_to_thread=False)
+    def ready() -> Response[bytes]:
+        """Whether sign-in can work; 503 when it can't."""
+        ok = readiness.state.ready_to_sign_in
+        return _answer(
+            {
+                "status": "ready" if ok else "not_ready",
+                "service": AUTH,
+                "details": _up(ok),
+            },
+            ok=ok,
+        )
+
+    @get("/health/live", opt={"access": "public"}, sync_to_thread=False)
+    def live() -> Response[bytes]:
+        """The process answers."""
+        return _alive()
+
+    @get("/health/ready", opt={"access": "public"}, sync_to_thread=False)
+    def health_ready() -> Response[bytes]:
+        """Whether sign-in can work; 503 when it can't."""
+        return _readiness(readiness.state.ready_to_sign_in, readiness.state.redis)
+
+    return [health, ready, live, health_ready]
+
+
+def _up(ok: bool) -> str:
+    return "UP" if ok else "DOWN"
+
+
+def _redis_status() -> str:
+    check = readiness.state.redis
+    return "UNKNOWN" if check == "not_configured" else _up(check == "ok")
+
+
+def _components(**statuses: str) -> Response[bytes]:
+    ok = set(statuses.values()) <= {"UP", "UNKNOWN"}
+    components = {name: {"status": status} for name, status in statuses.items()}
+    return _answer({"status": _up(ok), "components": components}, ok=ok)
+
+
+def _readiness_state() -> str:
+    return "UP" if readiness.state.ready else "OUT_OF_SERVICE"
+
+
+def _actuator_health() -> list[HTTPRouteHandler]:
+    @get("/actuator/health", opt={"access": "public"}, sync_to_thread=False)
+    def health() -> Response[bytes]:
+        """Every component of the process; 503 when one is down."""
+        return _components(
+            db=_up(readiness.state.database == "ok"),
+            livenessState="UP",
+            readinessState=_readiness_state(),
+            redis=_redis_status(),
+        )
+
+    @get("/actuator/health/liveness", opt={"access": "public"}, sync_to_thread=False)
+    def liveness() -> Response[bytes]:
+        """The process answers."""
+        return _components(livenessState="UP")
+
+    @get("/actuator/health/readiness", opt={"access": "public"}, sync_to_thread=False)
+    def actuator_readiness() -> Response[bytes]:
+        """Whether sign-in can work; 503 when it can't."""
+        return _components(readinessState=_readiness_state(), redis=_redis_status())
+
+    return [health, liveness, actuator_readiness]
+
+
+def _actuator() -> list[HTTPRouteHandler]:
+    @get("/actuator/info", opt={"access": "internal"}, sync_to_thread=False)
+    def info() -> Response[bytes]:
+        """Name and version."""
+        return _answer(
+            {"app": {"name": "wealist-auth"}, "build": {"version": readiness.state.version}}
+        )
+
+    @get("/actuator/metrics", opt={"access": "internal"}, sync_to_thread=False)
+    def names() -> Response[bytes]:
+        """The names of all metrics."""
+        return _answer({"names": sorted(family.name for family in metrics.registry.collect())})
+
+    @get("/actuator/metrics/{name:str}", opt={"access": "internal"}, sync_to_thread=False)
+    def one(name: str) -> Response[bytes]:
+        """One metric: its measurements summed over all tags, and the tags it has."""
+        for family in metrics.registry.collect():
+            if family.name == name:
+                return _answer(_measured(family))
+        raise NotFound("there is no metric of this name")
+
+    @get("/actuator/prometheus", opt={"access": "internal"}, sync_to_thread=False)
+    def prometheus() -> Response[bytes]:
+        """All metrics of the process as Prometheus text."""
+        return _exposition()
+
+    return [info, names, one, prometheus]
+
+
+STATISTICS = {"": "VALUE", "_total": "COUNT", "_count": "COUNT", "_sum": "TOTAL_TIME"}
+
+
+def _measured(family: Any) -> dict[str, Any]:
+    sums: dict[str, float] = {}
+    tags: dict[str, set[str]] = {}
+    for sample in family.samples:
+        statistic = STATISTICS.get(sample.name.removeprefix(family.name))
+        if statistic is None:  # buckets, creation times
+            continue
+        sums[statistic] = sums.get(statistic, 0) + sample.value
+        for tag, value in sample.labels.items():
+            tags.setdefault(tag, set()).add(value)
+    return {
+        "name": family.name,
+        "description": family.documentation,
+        "measurements": [{"statistic": key, "value": value} for key, value in sums.items()],
+        "availableTags": [{"tag": key, "values": sorted(tags[key])} for key in sorted(tags)],
+    }

@@ -1,0 +1,251 @@
+"""The HTTP side of the local object store: what a browser meets where S3 would stand otherwise.
+
+The signature in the query is the authorization, so these routes look at no token. Uploads go to
+disk as they arrive, downloads leave it piece by piece, and neither touches a disk on the loop.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from email.utils import format_datetime
+from os import SEEK_CUR
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from litestar import HttpMethod, Request, Response, put, route
+from litestar.params import FromPath
+from litestar.response import Redirect
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from wealist.core import capability, downloads, objects
+from wealist.core.errors import BadRequest, Forbidden, NotFound, TooLarge
+from wealist.core.objects import MAX_BYTES, Stored
+from wealist.core.objects_disk import DiskStore, Link
+
+PIECE = 256 * 1024
+ACCESS = {"access": "signed"}
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_TYPES = {
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "webp": "image/webp",
+}
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@put(
+    "/objects/{key:path}",
+    opt=ACCESS,
+    include_in_schema=False,
+    status_code=200,
+    request_max_body_size=None,  # counted here, since the limit of JSON bodies is far lower
+)
+async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[None]:
+    """Take the body as the object's new content. Nothing is visible, or left, before its end."""
+    store, link = _allowed(request, "PUT", key)
+    if request.headers.get("content-type", "") != link.content_type:
+        raise Forbidden(f"this link is for Content-Type: {link.content_type}")
+    if (request.content_length or 0) > MAX_BYTES:
+        raise _too_large()
+    draft = await store.draft()
+    try:
+        async for piece in _pieces(request.receive):
+            await store.run(draft.write, piece)
+        etag = await store.run(draft.publish, link.key, link.content_type)
+    finally:
+        draft.discard()
+    return Response(None, headers={"ETag": f'"{etag}"'})
+
+
+@route(
+    "/objects/{key:path}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    opt=ACCESS,
+    include_in_schema=False,
+)
+async def download(request: AnyRequest, key: FromPath[Path]) -> ASGIApp:
+    """Send the object or the one range of it that is asked for."""
+    store, link = _allowed(request, "GET", key)
+    stored, file = await store.open_object(link.key)
+    return _answer(request, store, link, stored, file)
+
+
+handlers = [upload, download]
+
+
+async def redirect(
+    signed: str, *, content_type: str | None = None, expires_in: int = 300
+) -> Redirect:
+    """The answer to a request for a capability: on to a fresh link that shows the object in place.
+
+    Without `content_type` the ending of the key tells the type. Browsers may keep the answer for
+    as long as the link is sure to work. Raises `NotFound` for a forged capability.
+    """
+    key = capability.key_of(signed)
+    kind = content_type or _TYPES.get(key.rpartition(".")[2])
+    url = await objects.store().presign_get(
+        key, inline=True, content_type=kind, expires_in=expires_in
+    )
+    keep = max(0, expires_in - 60)
+    return Redirect(url, status_code=302, headers={"Cache-Control": f"private, max-age={keep}"})
+
+
+def _allowed(request: AnyRequest, method: str, key: Path) -> tuple[DiskStore, Link]:
+    store = objects.store()
+    if not isinstance(store, DiskStore):
+        raise NotFound("files are not stored here")
+    query = request.query_params
+    expires = query.get("expires", "")
+    if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
+        raise Forbidden("this link is not valid")
+    link = Link(
+        method=method,
+        key=key.as_posix().lstrip("/"),
+        expires=int(expires),
+        content_type=query.get("type", ""),
+        disposition=query.get("disposition", ""),
+    )
+    store.allow(link, query.get("signature", ""))
+    return store, link
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a file may have at most {MAX_BYTES // 1024**2} MB")
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytearray]:
+    """The body in pieces worth a thread's while. Raises `TooLarge`, or `BadRequest` when the
+    client goes away before the end."""
+    size, piece = 0, bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BadRequest("the upload ended early")
+        data = message.get("body", b"")
+        size += len(data)
+        if size > MAX_BYTES:
+            raise _too_large()
+        piece += data
+        more = message.get("more_body", False)
+        if len(piece) >= PIECE or not more:
+            yield piece
+            piece = bytearray()
+
+
+class _Span(NamedTuple):
+    start: int
+    length: int
+
+
+def _span(header: str, size: int) -> _Span | None:
+    """The range that a `Range` header asks for. `None`: the whole, because there is no usable
+    single range. A length of zero: the range lies outside."""
+    match = _RANGE.fullmatch(header.strip())
+    if not match or match.group(0) == "bytes=-":
+        return None
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), size)
+        return _Span(size - length, length)
+    start, end = int(first), min(int(last), size - 1) if last else size - 1
+    if last and int(last) < start:
+        return None
+    return _Span(start, max(0, end - start + 1))
+
+
+def _answer(
+    request: AnyRequest, store: DiskStore, link: Link, stored: Stored, file: BinaryIO
+) -> "_Answer":
+    etag = f'"{stored.etag}"'
+    headers = {
+        "ETag": etag,
+        "Last-Modified": format_datetime(stored.modified, usegmt=True),
+        "Cache-Control": "private, max-age=300",
+        "Accept-Ranges": "bytes",
+        **_safety(link.content_type or stored.content_type, link.disposition),
+    }
+    span, status = _Span(0, stored.size), 200
+    wanted = request.headers.get("range", "")
+    if etag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
+        span, status = _Span(0, 0), 304
+    elif wanted and request.headers.get("if-range", etag) == etag:
+        part = _span(wanted, stored.size)
+        if part is not None and not part.length:
+            span, status = part, 416
+            headers["Content-Range"] = f"bytes */{stored.size}"
+        elif part is not None:
+            span, status = part, 206
+            end = part.start + part.length - 1
+            headers["Content-Range"] = f"bytes {part.start}-{end}/{stored.size}"
+    if status != 304:
+        headers["Content-Length"] = str(span.length)
+    if request.method == "HEAD":
+        span = _Span(0, 0)
+    return _Answer(store, status, headers, file, span)
+
+
+def _safety(content_type: str, disposition: str) -> dict[str, str]:
+    """Headers that keep a stranger's file from acting as a page of ours."""
+    if not downloads.may_be_shown(content_type):
+        disposition = disposition.replace("inline", "attachment", 1) or "attachment"
+    headers = {
+        "Content-Type": content_type,
+        "Content-Disposition": disposition or "attachment",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    # Browsers refuse to start their PDF viewer, which has its own sandbox, in a sandboxed page.
+    if downloads.media_type(content_type) != "application/pdf":
+        headers["Content-Security-Policy"] = (
+            "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; "
+            "style-src 'unsafe-inline'"
+        )
+    return headers
+
+
+class _Answer:
+    """An ASGI response that sends a span of an open file and closes it in every case."""
+
+    def __init__(
+        self, store: DiskStore, status: int, headers: dict[str, str], file: BinaryIO, span: _Span
+    ) -> None:
+        self._store = store
+        self._status = status
+        self._headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        self._file = file
+        self._span = span
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # uvicorn drops what is sent to a client that has gone, so this has to stop by itself.
+        gone = asyncio.ensure_future(_departure(receive))
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self._status,
+                    "headers": self._headers,
+                }
+            )
+            left = self._span.length
+            await self._store.run(self._file.seek, self._span.start, SEEK_CUR)
+            while not gone.done():
+                data = await self._store.run(self._file.read, min(PIECE, left))
+                left = left - len(data) if data else 0
+                await send({"type": "http.response.body", "body": data, "more_body": left > 0})
+                if not left:
+                    break
+        finally:
+            gone.cancel()
+            self._file.close()
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

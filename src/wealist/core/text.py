@@ -1,0 +1,41 @@
+"""Text that people type: trimmed, measured, and free of invisible control characters."""
+
+import re
+from urllib.parse import urlsplit
+
+from wealist.core.errors import Invalid
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def required(text: str, *, field: str, limit: int) -> str:
+    """Trimmed text of 1 to `limit` characters. Raises `Invalid` naming `field`."""
+    clean = optional(text, field=field, limit=limit)
+    if not clean:
+        raise Invalid("must not be empty", field=field)
+    return clean
+
+
+def optional(text: str, *, field: str, limit: int) -> str:
+    """Trimmed text of at most `limit` characters. Raises `Invalid` naming `field`."""
+    clean = text.strip()
+    if len(clean) > limit:
+        raise Invalid(f"must have at most {limit} characters", field=field)
+    if _CONTROL.search(clean):
+        raise Invalid("must not contain control characters", field=field)
+    return clean
+
+
+def web_address(text: str, *, field: str) -> str:
+    """An http(s) address. Raises `Invalid` naming `field`."""
+    clean = text.strip()
+    parts = urlsplit(clean)
+    if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s<>\"]", clean):
+        raise Invalid("must be an http(s) address", field=field)
+    return clean
+
+
+def like(text: str) -> str:
+    """A pattern that finds `text` literally anywhere, for LIKE with the default escape."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,32 @@
+"""The base of every Struct a client sees, and the shapes that many of them share."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Wire(Struct, rename="camel", kw_only=False):
+    """A request, response or event member: camelCase on the wire, UTC times with `Z`."""
+
+
+Email = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^@\s\x00-\x1f\"(),:;<>\[\\\]]+@[^@\s\x00-\x1f\"(),:;<>\[\\\]]+\.[^@\s.]+$",
+        max_length=254,
+        description="an e-mail address",
+    ),
+]
+Name100 = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Done(Wire):
+    """The answer to an action that has nothing to show."""
+
+    message: str
+
+
+def now() -> datetime:
+    """The current time in UTC; PostgreSQL and the wire both keep microseconds."""
+    return datetime.now(UTC)

@@ -1,0 +1,202 @@
+"""One listening port: uvicorn with our limits, without its signal handling.
+
+`server.py` runs two of these in one loop (public and internal) and decides when they end.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+from typing import Any
+
+# Read by `websockets` when it is imported: its 8 KB for the request line would be less than ours.
+os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(32 << 10))
+
+import uvicorn
+from litestar.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from wealist.core.settings import Settings
+
+HEAD_BYTES = 32 << 10
+"""Largest request line and headers together."""
+
+HEAD_SECONDS = 20.0
+"""How long a client may take to send a complete head."""
+
+KEEP_ALIVE_SECONDS = 75
+"""Idle life of a connection: longer than a load balancer's 60 s, so that we never close first."""
+
+BACKLOG = 2048
+
+
+class StartError(Exception):
+    """Why the process can't start, as one line for the operator."""
+
+
+class _HeadTooLargeError(Exception):
+    pass
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 whose request head is bounded in bytes and in time; uvicorn bounds neither."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._in_head = True
+        self._received = 0
+        self._too_large = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_complete()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._received += len(data)
+        super().data_received(data)
+        if not self._in_head or self.transport.is_closing():
+            return
+        if self._received > HEAD_BYTES:
+            self._too_large = True
+            self.send_400_response("")
+        elif self._deadline is None:
+            self._await_head()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_complete()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            self._too_large = True
+            raise _HeadTooLargeError  # the parser stops and uvicorn asks for a refusal
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._too_large:
+            super().send_400_response(msg)
+            return
+        text = b"The request line and headers are too large."
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
+            b"content-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\n\r\n%s" % (len(text), text)
+        )
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _head_complete(self) -> None:
+        self._in_head = False
+        self._received = 0
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, begun and ended by its owner, who also handles the signals."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http=Protocol,
+            ws="websockets-sansio",
+            ws_max_size=64 << 10,
+            ws_ping_interval=20,
+            ws_ping_timeout=20,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.stop_seconds,
+            reset_contextvars=True,
+        )
+        super().__init__(config)
+        self.listening = listening
+        self._ticking: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        port: int = self.listening.getsockname()[1]
+        return port
+
+    async def begin(self) -> None:
+        """Accept connections from now on."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup([self.listening])
+        self._ticking = asyncio.create_task(self.main_loop())
+
+    def refuse_new(self) -> None:
+        """Stop accepting; what is connected goes on."""
+        for server in self.servers:
+            server.close()
+
+    async def end(self) -> None:
+        """Tell sockets to come back (1012), let requests finish, and return when they have.
+
+        After `stop_seconds` (or at once with `force_exit`) they are cancelled.
+        """
+        self.should_exit = True
+        if self._ticking is None:
+            self.listening.close()
+            return
+        await self._ticking
+        await self.shutdown([self.listening])
+        left: set[asyncio.Task[Any]] = set(self.server_state.tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1)
+
+
+def bind(host: str, port: int, setting: str) -> socket.socket:
+    """A bound TCP socket. Raises `StartError` with what to do when the address can't be had.
+
+    `setting` is the option that chooses the port, as the operator types it.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise StartError(f"{host!r} is no address of this machine: {error.strerror}") from error
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # "::" then takes both families.
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(address)
+        # From here on the port is ours: a second process fails above, not at its first request.
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except OSError as error:
+        listening.close()
+        raise StartError(_why_not(host, port, setting, error)) from error
+    return listening
+
+
+def _why_not(host: str, port: int, setting: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} is taken by another program:"
+            f" stop that one, or choose another port with {setting} (0 takes a free one)"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} needs special rights: choose one above 1023 with {setting}"
+    return f"can't listen on {host} port {port}: {error.strerror}"

@@ -1,0 +1,137 @@
+"""The verbs on profile pictures: sign an upload, confirm it, use it (contract: user.md §4)."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from wealist.core import db, objects
+from wealist.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
+from wealist.core.identity import Caller
+from wealist.core.ids import uuid7
+from wealist.core.text import required
+from wealist.core.wire import now
+from wealist.user import avatars, profiles
+from wealist.user.avatars import FOLDER
+from wealist.user.tables import AttachmentRow
+from wealist.user.wire import Attachment, ImageConfirm, ImageRequest, ImageUpload, Profile
+
+MAX_BYTES = 20 * 1024 * 1024
+LINK_SECONDS = 300
+TEMP_LIFE = timedelta(hours=1)
+
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/jpg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+}
+
+
+def _content_type(text: str) -> str:
+    kind = text.strip().lower()
+    if kind not in EXTENSIONS:
+        raise Invalid("must be a JPEG, PNG, GIF or WebP picture", field="contentType")
+    return kind
+
+
+def _size(size: int) -> int:
+    if not 0 < size <= MAX_BYTES:
+        raise Invalid(f"must be between 1 and {MAX_BYTES} bytes", field="fileSize")
+    return size
+
+
+async def sign_upload(caller: Caller, wanted: ImageRequest) -> ImageUpload:
+    """A link to which the browser can PUT one picture within five minutes.
+
+    The key is ours and belongs to the caller. The link is signed for the type exactly as the
+    client wrote it, because the browser repeats that in its `Content-Type`.
+    """
+    kind = _content_type(wanted.content_type)
+    _size(wanted.file_size)
+    required(wanted.file_name, field="fileName", limit=255)
+    key = f"{FOLDER}{caller.user_id}/{uuid7()}{EXTENSIONS[kind]}"
+    link = await objects.store().presign_put(
+        key, wanted.content_type.strip(), expires_in=LINK_SECONDS
+    )
+    return ImageUpload(link.url, key, link.expires_at, link.expires_in)
+
+
+_ATTACHMENT = """
+    SELECT id AS attachment_id, entity_type, status, file_name, file_key AS file_url, file_size,
+           content_type, uploaded_by, created_at, entity_id, expires_at
+    FROM "user".attachments
+"""
+
+
+async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
+    """Record an uploaded picture after a look at the object itself; repeating it is harmless.
+
+    Raises `Invalid` when the key is not one of the caller's, nothing was uploaded under it, or
+    size and type are not those announced.
+    """
+    kind, size = _content_type(upload.content_type), _size(upload.file_size)
+    name = required(upload.file_name, field="fileName", limit=255)
+    if not upload.file_key.startswith(f"{FOLDER}{caller.user_id}/"):
+        raise Invalid("must be a key that you got for an upload of yours", field="fileKey")
+    try:
+        stored = await objects.store().head(upload.file_key)
+    except BadRequest as error:
+        raise Invalid("must be a key that you got for an upload", field="fileKey") from error
+    if stored is None:
+        raise Invalid("nothing has been uploaded under this key", field="fileKey")
+    if stored.size != size:
+        raise Invalid(f"the uploaded file has {stored.size} bytes", field="fileSize")
+    if stored.content_type.lower() != kind:
+        raise Invalid(f"the uploaded file is {stored.content_type}", field="contentType")
+    moment = now()
+    await db.execute(
+        """
+        INSERT INTO "user".attachments
+            (id, entity_type, status, file_key, file_name, file_size, content_type, uploaded_by,
+             expires_at, created_at)
+        VALUES ($1, 'USER_PROFILE', 'TEMP', $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (file_key) DO NOTHING
+        """,
+        uuid7(),
+        upload.file_key,
+        name,
+        size,
+        kind,
+        caller.user_id,
+        moment + TEMP_LIFE,
+        moment,
+    )
+    found = await db.fetch_one(Attachment, _ATTACHMENT + "WHERE file_key = $1", upload.file_key)
+    assert found is not None
+    found.file_url = avatars.address(found.file_url) or ""
+    return found
+
+
+async def choose_image(caller: Caller, workspace_id: UUID, attachment_id: UUID) -> Profile:
+    """Show a confirmed picture on the caller's profile of a workspace (nil: the default one).
+
+    Raises `NotFound`, `Forbidden` for somebody else's picture, `Conflict` for a used one.
+    """
+    async with db.transaction():
+        row = (
+            await AttachmentRow.select()
+            .where(AttachmentRow.id == attachment_id)
+            .lock_rows("UPDATE")
+            .first()
+        )
+        if row is None:
+            raise NotFound("there is no such attachment")
+        if row["uploaded_by"] != caller.user_id:
+            raise Forbidden("this attachment is somebody else's")
+        if row["status"] != "TEMP":
+            raise Conflict("this attachment is in use already")
+        await profiles.open_profile(caller, workspace_id)
+        profile = await profiles.show_picture(caller, workspace_id, row["file_key"])
+        await AttachmentRow.update(
+            {
+                AttachmentRow.status: "CONFIRMED",
+                AttachmentRow.entity_id: profile.profile_id,
+                AttachmentRow.expires_at: None,
+            }
+        ).where(AttachmentRow.id == attachment_id)
+    return profile

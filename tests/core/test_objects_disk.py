@@ -1,0 +1,251 @@
+"""What only the local store must see to: limits, half uploads, strangers' files on our origin."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.core.object_peers import object_routes, own_stores, serving
+from wealist.core import capability, errors, objects, server_secret
+from wealist.core.objects import MAX_BYTES, ObjectStore
+from wealist.core.objects_http import redirect
+from wealist.core.settings import Settings
+
+PNG = "image/png"
+KEY = "profiles/0190.png"
+
+
+@pytest.fixture(autouse=True)
+def stores() -> Iterator[None]:
+    with own_stores():
+        yield
+
+
+@pytest.fixture(scope="module")
+async def port() -> AsyncIterator[int]:
+    async with serving(object_routes()) as port:
+        yield port
+
+
+@pytest.fixture
+async def store(port: int, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    settings = Settings(data_dir=tmp_path, port=port)
+    server_secret.open(settings)
+    await objects.open(settings)
+    yield objects.store()
+    await objects.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=60) as client:
+        yield client
+
+
+def files(tmp_path: Path) -> list[str]:
+    root = tmp_path / "objects"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+async def settle(tmp_path: Path, expected: list[str]) -> None:
+    deadline = time.monotonic() + 5
+    while files(tmp_path) != expected and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert files(tmp_path) == expected
+
+
+async def test_an_upload_beyond_the_limit_is_refused_and_leaves_nothing(
+    store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    url = (await store.presign_put(KEY, PNG)).url
+    block = bytes(1024 * 1024)
+
+    async def too_much() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BYTES // len(block)):
+            yield block
+        yield b"x"
+
+    # Without a Content-Length it shows only on the way.
+    answer = await browser.put(url, content=too_much(), headers={"Content-Type": PNG})
+    assert answer.status_code == 413
+    assert answer.json() == {"message": "a file may have at most 100 MB"}
+    announced = {"Content-Type": PNG, "Content-Length": str(MAX_BYTES + 1)}
+    answer = await browser.put(url, content=too_much(), headers=announced)
+    assert answer.status_code == 413
+    await settle(tmp_path, [])
+
+
+async def test_an_upload_of_exactly_the_limit_is_taken_and_the_loop_stays_free(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    lags: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            lags.append(time.perf_counter() - before - 0.005)
+
+    async def blocks() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BYTES // 65536):
+            yield bytes(65536)
+
+    watching = asyncio.create_task(watch())
+    url = (await store.presign_put(KEY, PNG)).url
+    answer = await browser.put(url, content=blocks(), headers={"Content-Type": PNG})
+    watching.cancel()
+    assert answer.status_code == 200
+    stored = await store.head(KEY)
+    assert stored is not None
+    assert stored.size == MAX_BYTES
+    assert sorted(lags)[len(lags) * 9 // 10] < 0.05
+
+
+async def test_an_abandoned_upload_leaves_the_old_content_and_no_draft(
+    store: ObjectStore, tmp_path: Path, port: int
+) -> None:
+    await store.put(KEY, b"old", PNG)
+    url = urlsplit((await store.presign_put(KEY, PNG)).url)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PNG}\r\n"
+        "Content-Length: 9000000\r\n\r\n".encode()
+        + bytes(3_000_000)
+    )
+    await writer.drain()
+    deadline = time.monotonic() + 5
+    while len(files(tmp_path)) < 2 and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert len(files(tmp_path)) == 2
+    writer.close()
+    await settle(tmp_path, [f"{KEY}@"])
+    assert await store.get(KEY) == b"old"
+
+
+async def test_drafts_of_a_crashed_process_are_removed_at_the_next_start(
+    store: ObjectStore, tmp_path: Path, port: int
+) -> None:
+    drafts = tmp_path / "objects" / "~drafts"
+    (drafts / "crashed").write_bytes(b"half")
+    os.utime(drafts / "crashed", (0, 0))
+    (drafts / "running").write_bytes(b"half")
+    await objects.open(Settings(data_dir=tmp_path, port=port))
+    assert files(tmp_path) == ["~drafts/running"]
+    assert await objects.store().list("") == []
+
+
+async def test_deleting_the_last_object_removes_its_directories_while_others_write(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    async def come_and_go(i: int) -> None:
+        for _ in range(20):
+            await store.put(f"a/b/{i}", b"x", PNG)
+            await store.delete([f"a/b/{i}"])
+
+    await asyncio.gather(*(come_and_go(i) for i in range(8)))
+    assert [path.name for path in (tmp_path / "objects").iterdir()] == ["~drafts"]
+
+
+async def test_a_strangers_page_cannot_act_under_our_origin(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    await store.put(KEY, b"<script>alert(1)</script>", "text/html")
+    # Even a link signed for showing a picture: the stored type decides when the link has none.
+    for inline in (True, False):
+        answer = await browser.get(await store.presign_get(KEY, inline=inline))
+        assert answer.headers["content-disposition"] == "attachment"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["cache-control"].startswith("private")
+    as_picture = await store.presign_get(KEY, inline=True, content_type=PNG)
+    answer = await browser.get(as_picture)
+    assert answer.headers["content-disposition"] == "inline"
+    assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
+        PNG,
+        "nosniff",
+    )
+
+
+async def test_a_download_can_be_asked_for_by_head_and_by_condition(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    await store.put(KEY, b"0123456789", PNG)
+    url = await store.presign_get(KEY)
+    head = await browser.head(url)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == "10"
+    etag = head.headers["etag"]
+    again = await browser.get(url, headers={"If-None-Match": f'"other", {etag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    for condition, status in ((etag, 206), ('"other"', 200)):
+        part = await browser.get(url, headers={"Range": "bytes=0-0", "If-Range": condition})
+        assert part.status_code == status
+    for unusable in ("bytes=4-2", "bytes=-", "bytes=0-1,3-4", "lines=1-2", "bytes=a-b"):
+        whole = await browser.get(url, headers={"Range": unusable})
+        assert (whole.status_code, whole.content) == (200, b"0123456789")
+
+
+async def test_a_download_that_is_cut_short_closes_its_file(
+    store: ObjectStore, port: int, tmp_path: Path
+) -> None:
+    await store.put(KEY, bytes(50_000_000), PNG)
+    url = urlsplit(await store.presign_get(KEY))
+
+    def open_objects() -> int:
+        links = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+        return sum(link.is_relative_to(tmp_path) for link in links)
+
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        while not open_objects():
+            await asyncio.sleep(0.005)
+        client.recv(1000)
+    deadline = time.monotonic() + 5
+    while open_objects() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert open_objects() == 0
+
+
+async def test_a_query_that_is_not_ours_is_forbidden(
+    store: ObjectStore, browser: httpx.AsyncClient, port: int
+) -> None:
+    for query in (
+        *("", "expires=x&signature=1", "expires=²", "expires=99999999999999999", "expires=-1"),
+        *("signature=%ED%B2%80", "expires=9999999999&signature=가"),
+    ):
+        for path in (KEY, "..%2f..%2fserver-secret", "%2e%2e/%2e%2e/etc/passwd", "a%00b"):
+            url = f"http://localhost:{port}/objects/{path}?{query}"
+            assert (await browser.get(url)).status_code == 403
+            assert (await browser.put(url, headers={"Content-Type": PNG})).status_code == 403
+
+
+async def test_an_unwritable_data_directory_is_unavailable_with_advice(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    drafts = tmp_path / "objects" / "~drafts"
+    drafts.rmdir()
+    drafts.write_bytes(b"a file where the directory should be")
+    with pytest.raises(objects.StoreUnavailable) as caught:
+        await store.put(KEY, b"x", PNG)
+    assert caught.value.message == "the file store is unavailable; try again"
+    assert "WEALIST_DATA_DIR" in caught.value.advice
+
+
+async def test_a_capability_redirects_to_a_fresh_link_that_shows_the_picture(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    await store.put(KEY, b"picture", PNG)
+    answer = await redirect(capability.sign(KEY))
+    assert answer.status_code == 302
+    assert answer.headers["Cache-Control"] == "private, max-age=240"
+    shown = await browser.get(answer.url)
+    assert shown.content == b"picture"
+    assert shown.headers["content-disposition"] == "inline"
+    with pytest.raises(errors.NotFound):
+        await redirect("x" + capability.sign(KEY)[1:])
