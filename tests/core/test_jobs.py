@@ -73,10 +73,12 @@ async def test_of_twenty_runners_only_one_runs_a_job_and_never_twice_at_once() -
         async def run() -> str | None:
             nonlocal inside
             inside += 1
-            assert inside == 1
-            ran.append(holder)
-            await asyncio.sleep(0.02)
-            inside -= 1
+            try:
+                assert inside == 1
+                ran.append(holder)
+                await asyncio.sleep(0.02)
+            finally:
+                inside -= 1
             return None
 
         return run

@@ -128,6 +128,7 @@ def test_chatty_libraries_say_only_warnings(lines: Lines) -> None:
 def test_warnings_of_python_are_lines_too(lines: Lines) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        logging.captureWarnings(False)  # the test runner put its own hook over ours
         logging.captureWarnings(True)
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     assert any("DeprecationWarning: old" in line["message"] for line in lines.all())

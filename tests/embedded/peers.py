@@ -1,7 +1,6 @@
 """Processes around the embedded PostgreSQL: a parent that can be killed, and who is left."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Self
 
+import asyncpg
 import psutil
+
+from wealist.embedded.postgres import Postgres
 
 # Starts PostgreSQL, says so in a line of JSON, then writes rows and prints each acknowledged one.
 _PARENT = """
@@ -127,4 +129,13 @@ def run_as(uid: int) -> list[str] | None:
     return None
 
 
-IS_ROOT = os.geteuid() == 0
+async def value(server: Postgres, sql: str) -> object:
+    connection = await asyncpg.connect(server.url)
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+async def run(server: Postgres, sql: str) -> None:
+    await value(server, sql)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from datetime import date, time
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -32,7 +33,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         HIDDEN,
     ),
     (_TOKEN, HIDDEN),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]{8,}"), rf"\1 {HIDDEN}"),
     (
         re.compile(rf"(?i)((?:[?&;]|\b)(?:{_NAMES})=)(?!\*\*\*)[^\s&\"',;<>)\]}}]+"),
         rf"\1{HIDDEN}",
@@ -51,7 +52,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"(://[^\s:/@\"']*:)[^\s/@\"']+(?=@)"), rf"\1{HIDDEN}"),
 )
-_SUSPECT = re.compile(r"(?i)eyJ|[=@]|bearer|basic|BEGIN |[\"']\s*:|authorization|cookie|x-")
+_SUSPECT = re.compile(r"(?i)eyJ|[=@]|bearer|BEGIN |[\"']\s*:|authorization|cookie|x-")
 
 
 def text(value: str) -> str:
@@ -103,7 +104,12 @@ def value(found: Any) -> Any:
         return {str(name): _member(str(name), member) for name, member in found.items()}
     if isinstance(found, list | tuple | set | frozenset):
         return [value(member) for member in found]
-    return found if hasattr(found, "isoformat") else text(str(found))
+    if isinstance(found, date | time):
+        return found
+    try:
+        return text(str(found))
+    except Exception:
+        return f"<{type(found).__name__} that can't be printed>"
 
 
 def _member(name: str, found: Any) -> Any:

@@ -27,7 +27,7 @@ INSIDE = """
 """
 
 
-async def check(settings: Settings, report: Report) -> None:
+async def database(settings: Settings, report: Report) -> None:
     """Everything about the database; stops early when it can't be reached."""
     began = time.perf_counter()
     try:

@@ -1,7 +1,9 @@
 """The list of checks, and how one that fails by itself doesn't hide the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
@@ -9,7 +11,8 @@ from wealist import commands
 from wealist.core.settings import Settings
 from wealist.doctor import database, parts
 from wealist.doctor.report import Report
-from wealist.server import StartError, reason
+from wealist.listener import StartError
+from wealist.server import reason
 
 PATIENCE = 30.0
 
@@ -18,17 +21,27 @@ Check = Callable[[Settings, Report], Awaitable[None]]
 
 async def examine(settings: Settings, say: Callable[[str], None] = print) -> int:
     """Run every check and print each finding as it comes; 1 when something is broken."""
-    # The findings are the log; what the parts log besides would only repeat them.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(100))
     report = Report(say)
-    try:
-        async with commands.database(settings) as found:
-            await _guarded(database.check, found, report)
-    except StartError as error:
-        report.bad(f"PostgreSQL: {error}", "put that right, then run doctor again")
-    for check in parts.CHECKS:
-        await _guarded(check, settings, report)
+    with _quiet():
+        try:
+            async with commands.database(settings) as found:
+                await _guarded(database.database, found, report)
+        except StartError as error:
+            report.bad(f"PostgreSQL: {error}", "put that right, then run doctor again")
+        for check in parts.CHECKS:
+            await _guarded(check, settings, report)
     return report.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The findings are the log; what the parts log besides would only repeat them."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 async def _guarded(check: Check, settings: Settings, report: Report) -> None:
@@ -37,7 +50,7 @@ async def _guarded(check: Check, settings: Settings, report: Report) -> None:
             await check(settings, report)
     except TimeoutError:
         report.bad(
-            f"the check of {check.__module__.rpartition('.')[2]} took longer than {PATIENCE:g} s",
+            f"the check of the {check.__name__.replace('_', ' ')} took longer than {PATIENCE:g} s",
             "the network or the peer hangs: look at firewalls and at the peer's own log",
         )
     except Exception as error:

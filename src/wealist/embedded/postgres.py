@@ -103,6 +103,9 @@ class Postgres:
                 tell(f"Preparing PostgreSQL {version} in {folder.path}, once")
                 await launch.make_cluster(synced=fsync)
             return await cls._run(launch, _SETTINGS | ({} if fsync else _UNSAFE), tell)
+        except OSError as error:
+            folder.release()
+            raise EmbeddedError(f"{folder.path} cannot be used: {error}") from error
         except BaseException:
             folder.release()
             raise
@@ -132,7 +135,7 @@ class Postgres:
         return self._child.running
 
     async def stop(self) -> None:
-        """Shut down: running statements are broken off, the data is written, ports are free."""
+        """Shut down: running statements are broken off, the data is written and the directory is free."""
         await self._child.stop(patience=_STOP_SECONDS)
         self._folder.release()
 
