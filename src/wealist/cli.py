@@ -144,6 +144,8 @@ def _finish(work: Coroutine[Any, Any, int]) -> int:
 
     try:
         return asyncio.run(work)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         print(f"wealist: {reason(error)}", file=sys.stderr)
         return 1

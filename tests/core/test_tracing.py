@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar, get
+from litestar.params import FromPath
 from msgspec import structs
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -92,7 +93,7 @@ async def traced(collector: Collector) -> AsyncIterator[Collector]:
 
 
 @get("/svc/board/api/boards/{board_id:str}")
-async def board(board_id: str) -> dict[str, str]:
+async def board(board_id: FromPath[str]) -> dict[str, str]:
     with tracing.span("SELECT boards", **{"db.system": "postgresql"}):
         await asyncio.sleep(0)
     return {}

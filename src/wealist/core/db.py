@@ -10,158 +10,39 @@ Both run on the connection of the transaction that is open in the current contex
 """
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from inspect import isawaitable
-from time import perf_counter
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import asyncpg
-import structlog
 from msgspec import Struct
-from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from wealist.core import metrics
+from wealist.core.engine import Engine, Transaction, before_commit
 from wealist.core.errors import Unavailable
 from wealist.core.settings import Settings
 
+__all__ = [
+    "UNREACHABLE",
+    "Transaction",
+    "after_commit",
+    "before_commit",
+    "close",
+    "connect_args",
+    "current",
+    "engine",
+    "execute",
+    "fetch",
+    "fetch_one",
+    "fetch_value",
+    "open",
+    "pool_state",
+    "transaction",
+]
+
 S = TypeVar("S", bound=Struct)
 
-BeforeCommit = Callable[["Transaction"], Awaitable[None]]
-
-ACQUIRE_TIMEOUT = 5.0
-
-log = structlog.get_logger("wealist.db")
-
-
-class Engine(PostgresEngine):
-    """Piccolo's engine without its traps: it opens nothing when imported, nests by savepoint,
-    and gives a connection back even when its commit fails (Piccolo 1.38 keeps it)."""
-
-    async def check_version(self) -> None:
-        """Piccolo connects here, at import time; `doctor` and `open` check the version."""
-
-    async def prep_database(self) -> None:
-        """Extensions are created by migrations."""
-
-    def transaction(self, allow_nested: bool = True) -> "Transaction":
-        return Transaction(self, allow_nested)
-
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """The connection of the open transaction, else one from the pool."""
-        current = self.current_transaction.get()
-        if current is not None:
-            yield current.connection
-        else:
-            connection = await self.acquire()
-            try:
-                yield connection
-            finally:
-                await self.pool.release(connection)
-
-    async def acquire(self) -> Any:
-        """A connection from the pool; `Unavailable` when there is none within 5 seconds."""
-        if self.pool is None:
-            raise Unavailable("the database is not open")
-        started = perf_counter()
-        try:
-            return await self.pool.acquire(timeout=ACQUIRE_TIMEOUT)
-        except TimeoutError as error:
-            raise Unavailable("the database is too busy") from error
-        finally:
-            metrics.observe_pool_wait(perf_counter() - started)
-
-    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
-        async with self.connection() as connection:
-            return await connection.fetch(query, *(args or ()))
-
-
 engine = Engine(config={})
-
-
-class Transaction(PostgresTransaction):
-    """A transaction, or a savepoint when one is already open.
-
-    `events` and `callbacks` belong to the level that made them: rolling back to a savepoint
-    forgets them, releasing it hands them to the level above.
-    """
-
-    __slots__ = ("callbacks", "events", "savepoint_name")
-
-    def __init__(self, engine: Engine, allow_nested: bool = True) -> None:
-        super().__init__(engine, allow_nested)
-        self.events: list[Any] = []
-        self.callbacks: list[Callable[[], Awaitable[None] | None]] = []
-
-    async def __aenter__(self) -> Self:
-        if self._parent is None:
-            self.connection = await self.engine.acquire()
-            self.transaction = self.connection.transaction()
-            try:
-                await self.begin()
-            except BaseException:
-                await self.engine.pool.release(self.connection)
-                raise
-        else:
-            self.connection = self._parent.connection
-            self.savepoint_name = f"level_{id(self)}"
-            await self.connection.execute(f"SAVEPOINT {self.savepoint_name}")
-        self.context = self.engine.current_transaction.set(self)
-        return self
-
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> bool:
-        try:
-            await self._finish(failed=kind is not None)
-        finally:
-            self.engine.current_transaction.reset(self.context)
-            if self._parent is None:
-                # Shielded: a cancelled request must still give its connection back.
-                await asyncio.shield(self.engine.pool.release(self.connection))
-        if kind is None and self._parent is None:
-            await self._announce()
-        return False
-
-    async def _finish(self, *, failed: bool) -> None:
-        if failed:
-            await self._undo()
-            return
-        try:
-            if self._parent is None:
-                for step in before_commit:
-                    await step(self)
-                await self.commit()
-                return
-            await self.connection.execute(f"RELEASE SAVEPOINT {self.savepoint_name}")
-        except BaseException:
-            if not self._committed:
-                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await self._undo()
-            raise
-        self._parent.events += self.events
-        self._parent.callbacks += self.callbacks
-
-    async def _undo(self) -> None:
-        if self.connection.is_closed():
-            return
-        if self._parent is None:
-            await self.rollback()
-        else:
-            await self.connection.execute(f"ROLLBACK TO SAVEPOINT {self.savepoint_name}")
-
-    async def _announce(self) -> None:
-        for callback in self.callbacks:
-            try:
-                result = callback()
-                if isawaitable(result):
-                    await result
-            except Exception:
-                log.exception("a callback after commit failed")
-
-
-before_commit: list[BeforeCommit] = []
-"""What every outermost transaction does last (the event log and idempotency add themselves)."""
 
 
 def transaction() -> Transaction:
@@ -175,8 +56,11 @@ def current() -> Transaction | None:
 
 
 def after_commit(function: Callable[..., Awaitable[None] | None], *args: Any) -> None:
-    """Call `function(*args)` once the outermost transaction has committed; now if there is none
-    to wait for is a mistake and raises. Dropped on rollback; its failure is logged, not raised."""
+    """Call `function(*args)` once the outermost transaction has committed.
+
+    Dropped on rollback; its failure is logged, not raised. Raises RuntimeError when no
+    transaction is open.
+    """
     open_transaction = current()
     if open_transaction is None:
         raise RuntimeError("after_commit needs an open transaction")
@@ -239,7 +123,7 @@ def connect_args(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def open(settings: Settings) -> None:
+async def open(settings: Settings) -> None:  # noqa: A001
     """Open the pool. Raises `Unavailable` when PostgreSQL can't be reached."""
     engine.config = connect_args(settings)
     try:

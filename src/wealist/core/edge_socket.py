@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
+from litestar.exceptions import NotFoundException
 from litestar.types import Receive, Send
 
 from wealist.core import envelopes, errors, report
@@ -25,6 +26,7 @@ _REFUSALS: dict[int, type[errors.AppError]] = {
     503: errors.Unavailable,
 }
 _SWITCHED = 101
+_FAILURE = "socket_failure"
 
 log = structlog.get_logger("wealist.edge")
 
@@ -53,6 +55,8 @@ class Handshake(Arrival):
             await self.limit(self.method, None)
             began = True
             await self.gate.app(self.scope, self._receive, self.send)
+            if self.status is None:
+                raise RuntimeError("the handler ended without an answer to the handshake")
         except Exception as error:
             if not began:
                 await self._receive()  # the protocol wants its `websocket.connect` taken first
@@ -85,12 +89,10 @@ class Handshake(Arrival):
         elif kind == "websocket.http.response.start":
             self.status = message["status"]
         elif kind == "websocket.close" and self.status is None:
-            status = message.get("code", 1000) - _CLOSE_BASE
-            if not 400 <= status < 600:
-                status = 403
-            return self._refuse(_refusal(status, message.get("reason") or "refused"))
+            return self._fail(self.state.get(_FAILURE) or _refusal(self.scope, message))
         elif kind == "websocket.close":
             self.close_code = message.get("code", 1000)
+            self._note(self.state.get(_FAILURE))
         return self._send(message)
 
     async def _refuse(self, error: Exception) -> None:
@@ -110,10 +112,7 @@ class Handshake(Arrival):
 
     async def _fail(self, error: Exception) -> None:
         """Answer an exception: as a refusal, or with 1011, which tells clients to come back."""
-        unexpected = envelopes.translate(error).status >= 500
-        if unexpected:
-            self.failure = error
-            log.error("the socket failed", exc_info=error)
+        self._note(error)
         if self.status is None:
             await self._refuse(error)
         elif self.status == _SWITCHED and self.close_code is None:
@@ -121,7 +120,29 @@ class Handshake(Arrival):
             await self._send({"type": "websocket.close", "code": 1011, "reason": ""})
 
 
-def _refusal(status: int, reason: str) -> Exception:
-    if status >= 500 and status != 503:
+    def _note(self, error: Exception | None) -> None:
+        """Log what nobody foresaw, once."""
+        if error is None or self.failure is not None or isinstance(error, errors.AppError):
+            return
+        if envelopes.translate(error).status >= 500:
+            self.failure = error
+            log.error("the socket failed", exc_info=error)
+
+
+async def remember(error: Exception, scope: Any) -> None:
+    """Litestar's `after_exception` hook: it turns every exception of a socket's handler into one
+    close code, so the exception is kept for the edge, which knows how to answer it."""
+    if scope["type"] == "websocket":
+        scope["state"][_FAILURE] = error
+
+
+def _refusal(scope: Any, close: Any) -> Exception:
+    """What a close before the handshake's end means, by its code."""
+    status, reason = close.get("code", 1000) - _CLOSE_BASE, close.get("reason") or "refused"
+    if status == 500 and not scope.get("path_template"):
+        return NotFoundException()  # no route took it
+    if 500 <= status < 600 and status != 503:
         return RuntimeError(reason)
+    if not 400 <= status < 600:
+        return errors.Forbidden(reason)
     return _REFUSALS.get(status, errors.BadRequest)(reason)

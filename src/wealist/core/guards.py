@@ -7,8 +7,8 @@ from litestar.types import HTTPReceiveMessage, Receive, WebSocketReceiveMessage
 from wealist.core.errors import BadRequest, TooLarge
 
 DRAINED_BYTES = 16 << 20
-"""A refused body up to this size is read and thrown away, so that the client gets its answer
-instead of a reset connection. Beyond it the connection is closed."""
+"""The server reads a refused body and throws it away, so that a client which writes before it
+reads gets its answer instead of a reset connection. One declared as larger than this is cut off."""
 
 _UNBOUNDED = ("/objects/",)
 """The object store streams and has a limit of its own."""
@@ -22,8 +22,8 @@ def check_text(path: str, query: bytes) -> None:
         raise BadRequest("the query must not contain a NUL character")
 
 
-def too_large(limit: int, *, close: bool) -> TooLarge:
-    """The refusal of a body above `limit` bytes."""
+def too_large(limit: int, *, close: bool = False) -> TooLarge:
+    """The refusal of a body above `limit` bytes; with `close` it ends the connection."""
     return TooLarge(
         f"the body is larger than {limit} bytes",
         headers={"connection": "close"} if close else None,
@@ -53,7 +53,7 @@ class Body:
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                self.overflow = too_large(self._limit, close=True)
+                self.overflow = too_large(self._limit)
                 raise self.overflow
         elif message["type"] == "http.disconnect":
             self.gone = True

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from litestar.datastructures import Headers
+from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
@@ -52,7 +53,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await next_app(scope, receive, send)
             return
         text = Headers.from_scope(scope).get("idempotency-key")

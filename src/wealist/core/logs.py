@@ -33,6 +33,10 @@ _QUIET_LIBRARIES = (
 )
 """Libraries whose debug and info lines say nothing to an operator, or quote addresses."""
 
+_UNTRUE = "ASGI callable returned without completing handshake."
+"""uvicorn says so after every socket that was refused with an HTTP answer; the edge has made sure
+that there was one, and has logged it."""
+
 redact = secrets.event
 
 _threshold = LEVELS["info"]
@@ -169,6 +173,8 @@ class _Records(logging.Handler):
     """The standard library's records in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _UNTRUE:
+            return
         method = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
         try:
             event: Fields = {

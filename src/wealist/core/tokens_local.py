@@ -143,10 +143,11 @@ class LocalTokenStore:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _purge(self, db: sqlite3.Connection) -> None:
         """Drop what is over, at most once a minute."""

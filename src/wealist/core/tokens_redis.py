@@ -17,6 +17,8 @@ from redis.asyncio import Redis
 from wealist.core.redis import guard
 from wealist.core.token_pairs import Outcome, Pair, Replayed, Reused, Rotated, Unknown
 
+_Argument = bytes | str | int | float
+
 _START = """
 redis.call('HSET', KEYS[1], 'live', 1, 'user', ARGV[1], 'refresh', ARGV[2], 'pair', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
@@ -69,7 +71,7 @@ class RedisTokenStore:
         self._revoke_user = client.register_script(_REVOKE_USER)
 
     async def start(self, pair: Pair, *, now: float, ttl: float) -> None:
-        args = [
+        args: list[_Argument] = [
             str(pair.user_id),
             pair.refresh_id,
             msgspec.json.encode(pair),
@@ -83,7 +85,7 @@ class RedisTokenStore:
     async def rotate(
         self, presented: str, successor: Pair, *, now: float, grace: float, ttl: float
     ) -> Outcome:
-        args = [
+        args: list[_Argument] = [
             presented,
             successor.refresh_id,
             msgspec.json.encode(successor),
@@ -106,7 +108,7 @@ class RedisTokenStore:
     async def revoked(self, family: str) -> bool:
         async with guard():
             live: Any = await self._client.hget(_family(family), "live")
-        return live != b"1"
+        return bool(live != b"1")
 
     async def revoke_family(self, family: str) -> None:
         async with guard():

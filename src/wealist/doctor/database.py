@@ -13,7 +13,9 @@ VERSIONS = range(16, 19)
 SKEW_WARNING, SKEW_BAD = 1.0, 10.0
 
 INSIDE = """
-    SELECT current_database() AS name, current_user AS role,
+    SELECT current_setting('server_version') AS version,
+           current_setting('server_version_num')::int / 10000 AS major,
+           current_database() AS name, current_user AS role,
            has_database_privilege(current_database(), 'CREATE') AS may_create,
            pg_encoding_to_char(encoding) AS encoding,
            EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS trgm_installed,
@@ -40,13 +42,11 @@ async def database(settings: Settings, report: Report) -> None:
         return
     try:
         milliseconds = (time.perf_counter() - began) * 1000
-        version = connection.get_server_version()
-        text = f"PostgreSQL {version.major}.{version.minor}"
-        if version.major in VERSIONS:
-            report.good(f"{text} answers, connected in {milliseconds:.0f} ms")
-        else:
-            report.bad(f"{text} is not supported", "use PostgreSQL 16, 17 or 18")
         row = await connection.fetchrow(INSIDE)
+        if row["major"] in VERSIONS:
+            report.good(f"PostgreSQL {row['version']} answers, connected in {milliseconds:.0f} ms")
+        else:
+            report.bad(f"PostgreSQL {row['version']} is not supported", "use 16, 17 or 18")
         _rights(row, report)
         _capacity(row, settings, report)
         skew("PostgreSQL", row["clock"] - time.time(), report)

@@ -53,5 +53,7 @@ async def _guarded(check: Check, settings: Settings, report: Report) -> None:
             f"the check of the {check.__name__.replace('_', ' ')} took longer than {PATIENCE:g} s",
             "the network or the peer hangs: look at firewalls and at the peer's own log",
         )
+    except BrokenPipeError:  # nobody reads on
+        raise
     except Exception as error:
         report.bad(reason(error), "the check could not be finished")

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from wealist.core import keys, objects, redis, server_secret
-from wealist.core.objects import StoreUnavailable
+from wealist.core.errors import Unavailable
 from wealist.core.settings import Settings, SettingsError
 from wealist.doctor.database import skew
 from wealist.doctor.report import Report
@@ -189,11 +189,11 @@ async def object_store(settings: Settings, report: Report) -> None:
         return
     where = f"bucket {settings.s3_bucket}" if settings.s3_bucket else "the local object store"
     server_secret.open(settings)
-    await objects.open(settings)
     try:
+        await objects.open(settings)
         await objects.store().check()
-    except StoreUnavailable as error:
-        report.bad(f"{where} doesn't work", error.advice)
+    except Unavailable as error:
+        report.bad(f"{where} doesn't work", error.message)
     else:
         report.good(f"a browser can upload to {where} and read it back")
     finally:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .process import Account, EmbeddedError
+from wealist.embedded.process import Account, EmbeddedError
 
 _READ = 0o4
 _ENTER = 0o1

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from . import account
-from .process import EmbeddedError
+from wealist.embedded import account
+from wealist.embedded.process import EmbeddedError
 
 _FAREWELL_SECONDS = 15.0
 _LOG_BYTES = 2 << 20

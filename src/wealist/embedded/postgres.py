@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 import asyncpg
 
-from . import account
-from .folder import AlreadyRunning, Folder
-from .process import Account, Child, EmbeddedError, wheel
+from wealist.embedded import account
+from wealist.embedded.folder import AlreadyRunning, Folder
+from wealist.embedded.process import Account, Child, EmbeddedError, wheel
 
 __all__ = ["AlreadyRunning", "Postgres", "WrongVersion"]
 
@@ -135,7 +135,7 @@ class Postgres:
         return self._child.running
 
     async def stop(self) -> None:
-        """Shut down: running statements are broken off, the data is written and the directory is free."""
+        """Shut down: running statements are broken off; the data directory is free afterwards."""
         await self._child.stop(patience=_STOP_SECONDS)
         self._folder.release()
 

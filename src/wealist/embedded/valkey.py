@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Self
 
-from .process import Child, EmbeddedError, wheel
+from wealist.embedded.process import Child, EmbeddedError, wheel
 
 _READY_SECONDS = 10.0
 # A port that is free when asked for can be taken a moment later.

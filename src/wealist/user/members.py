@@ -96,9 +96,7 @@ async def change_role(
             }
         ).where(MemberRow.id == member_id)
         await seating.announce_membership(member.user_id, workspace_id, actor=caller.user_id)
-        changed = await queries.member(member_id)
-        assert changed is not None
-    return changed
+        return await _member_of(workspace_id, member_id)
 
 
 async def remove_member(caller: Caller, workspace_id: UUID, member_id: UUID) -> None:

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from piccolo.columns.combination import And
+
 from wealist.core import db, metrics
 from wealist.core.errors import AlreadyExists, BadRequest, Invalid, NotFound
 from wealist.core.identity import Caller
@@ -11,7 +13,7 @@ from wealist.core.versions import expect
 from wealist.core.wire import now
 from wealist.user import avatars, queries, seating
 from wealist.user.access import seat
-from wealist.user.tables import ProfileRow
+from wealist.user.tables import Changes, ProfileRow
 from wealist.user.wire import NewProfile, Profile, ProfileChange, User
 
 MISSING = "there is no such profile"
@@ -122,7 +124,7 @@ async def change_profile(
         before = await queries.profile(caller.user_id, workspace_id)
         assert before is not None
         expect(expected, before.version, before)
-        values: dict[object, object] = {}
+        values: Changes = {}
         if nick_name is not None:
             values[ProfileRow.nick_name] = nick_name
         if change.profile_image_url is not None:
@@ -139,12 +141,12 @@ async def _stored_image(user_id: UUID, workspace_id: UUID) -> str | None:
     return row["image"] if row else None
 
 
-def _is(user_id: UUID, workspace_id: UUID) -> object:
+def _is(user_id: UUID, workspace_id: UUID) -> And:
     return (ProfileRow.user_id == user_id) & (ProfileRow.workspace_id == workspace_id)
 
 
-async def _update(user_id: UUID, workspace_id: UUID, values: dict[object, object]) -> None:
-    stamps = {ProfileRow.updated_at: now(), ProfileRow.version: ProfileRow.version + 1}
+async def _update(user_id: UUID, workspace_id: UUID, values: Changes) -> None:
+    stamps: Changes = {ProfileRow.updated_at: now(), ProfileRow.version: ProfileRow.version + 1}
     await ProfileRow.update({**values, **stamps}).where(_is(user_id, workspace_id))
 
 

@@ -60,8 +60,6 @@ async def share_a_workspace(one: UUID, other: UUID) -> bool:
     return found
 
 
-# --- workspaces ------------------------------------------------------------------------------
-
 _WORKSPACE = """
     SELECT w.id AS workspace_id, w.owner_id, w.name AS workspace_name, w.is_public,
            w.need_approved, w.deleted_at IS NULL AS is_active, w.created_at, w.version,
@@ -143,8 +141,6 @@ async def user_workspace(user_id: UUID, workspace_id: UUID) -> UserWorkspace | N
     )
 
 
-# --- members ---------------------------------------------------------------------------------
-
 _MEMBER = """
     SELECT m.id AS workspace_member_id, m.workspace_id, m.user_id, m.role AS role_name,
            m.is_default, m.is_active, m.joined_at, m.updated_at, m.version,
@@ -211,8 +207,6 @@ async def is_member(workspace_id: UUID, user_id: UUID) -> bool:
     return found
 
 
-# --- join requests ---------------------------------------------------------------------------
-
 _REQUEST = """
     SELECT r.id AS join_request_id, r.workspace_id, r.user_id, r.status, r.requested_at,
            r.updated_at, r.version, u.email AS user_email,
@@ -256,8 +250,6 @@ async def pending_requests_of(user_id: UUID) -> list[JoinRequest]:
     sql = _REQUEST + "WHERE r.user_id = $1 AND r.status = 'PENDING' ORDER BY r.requested_at, r.id"
     return await db.fetch(JoinRequest, sql, user_id)
 
-
-# --- profiles --------------------------------------------------------------------------------
 
 _PROFILE = """
     SELECT p.id AS profile_id, p.user_id, p.workspace_id, p.nick_name, p.email, p.created_at,

@@ -3,7 +3,9 @@
 Constraints and indexes are SQL in `migrations/user`; a test compares the columns with these.
 """
 
-from piccolo.columns import UUID, BigInt, Boolean, Integer, Text, Timestamptz
+from typing import Any, TypeAlias
+
+from piccolo.columns import UUID, BigInt, Boolean, Column, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from wealist.core.db import engine
@@ -82,6 +84,9 @@ class AttachmentRow(Table, tablename="attachments", schema="user", db=engine):
     expires_at = Timestamptz(null=True, default=None)
     created_at = Timestamptz(default=None)
 
+
+Changes: TypeAlias = dict[Column | str, Any]
+"""Columns and their new values, as `update` takes them."""
 
 TABLES: list[type[Table]] = [
     UserRow,

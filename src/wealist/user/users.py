@@ -11,7 +11,7 @@ from wealist.core.text import optional
 from wealist.core.versions import expect
 from wealist.core.wire import now
 from wealist.user import join_requests, queries, seating, workspaces
-from wealist.user.tables import ProfileRow, UserRow
+from wealist.user.tables import Changes, ProfileRow, UserRow
 from wealist.user.wire import NewUser, User, UserChange, user_channel
 
 SYSTEM_ID = UUID(int=1)
@@ -113,8 +113,8 @@ async def _create(email: str, name: str, provider: str, user_id: UUID) -> User:
     return user
 
 
-async def _update(user: User, values: dict[object, object], kind: str = "user.updated") -> User:
-    stamps = {UserRow.updated_at: now(), UserRow.version: user.version + 1}
+async def _update(user: User, values: Changes, kind: str = "user.updated") -> User:
+    stamps: Changes = {UserRow.updated_at: now(), UserRow.version: user.version + 1}
     await UserRow.update({**values, **stamps}).where(UserRow.id == user.user_id)
     changed = await queries.user(user.user_id)
     assert changed is not None

@@ -12,7 +12,7 @@ from wealist.core.versions import expect
 from wealist.core.wire import now
 from wealist.user import queries, seating
 from wealist.user.access import MISSING, seat
-from wealist.user.tables import JoinRequestRow, MemberRow, ProfileRow, WorkspaceRow
+from wealist.user.tables import Changes, JoinRequestRow, MemberRow, ProfileRow, WorkspaceRow
 from wealist.user.wire import (
     NewWorkspace,
     Settings,
@@ -109,8 +109,8 @@ async def change_workspace(
         )
 
 
-def _values(change: WorkspaceChange) -> dict[object, object]:
-    values: dict[object, object] = {}
+def _values(change: WorkspaceChange) -> Changes:
+    values: Changes = {}
     if change.workspace_name is not None:
         values[WorkspaceRow.name] = required(
             change.workspace_name, field="workspaceName", limit=NAME
