@@ -43,7 +43,7 @@ pip() {
 
 installer() {
     if .venv/bin/python -m uv --version >/dev/null 2>&1 ||
-        { pip install --require-hashes --no-deps --only-binary :all: -r requirements/bootstrap.txt &&
+        { pip install --require-hashes --no-deps --only-binary :all: -r requirements/bootstrap.txt >&2 &&
             .venv/bin/python -m uv --version >/dev/null 2>&1; }; then
         printf uv
     else

@@ -1,11 +1,13 @@
 """People for tests: each is a signed-in HTTP client of the app."""
 
+import time
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import httpx
 from litestar.types import ASGIApp
 
+from wealist.core import identity, tokens
 from wealist.core.settings import Settings
 from wealist.user import users
 
@@ -30,18 +32,23 @@ class Server(NamedTuple):
         """Somebody who has just signed in for the first time (or again, by the e-mail)."""
         email = email or f"{name}-{uuid4().hex[:8]}@example.com"
         user = await users.find_or_create(email=email, name=name, provider="google")
-        return Person(self, user.user_id, email, name)
+        return Person(self, user.user_id, user.email, name, await self.token(user.user_id, email))
+
+    async def token(self, user_id: UUID, email: str, *, age: float = 0) -> str:
+        """An access token of a new session that began `age` seconds ago."""
+        now = int(time.time() - age)
+        pair = tokens.Pair(user_id, str(uuid4()), str(uuid4()), str(uuid4()), now, email)
+        await tokens.store().start(pair, now=now, ttl=3600 + age)
+        return identity.sign(pair).access
 
 
 class Person:
     """A signed-in person. Paths are relative to `/svc/user/api`."""
 
-    def __init__(self, server: Server, user_id: UUID, email: str, name: str) -> None:
-        from wealist.core import identity
-
+    def __init__(self, server: Server, user_id: UUID, email: str, name: str, token: str) -> None:
         self.server, self.user_id, self.email, self.name = server, user_id, email, name
         self.id = str(user_id)
-        self.token = identity.mint_for_tests(user_id, email)
+        self.token = token
         self.http = server.client(headers={"Authorization": f"Bearer {self.token}"})
         self.get, self.post, self.put = self.http.get, self.http.post, self.http.put
         self.delete = self.http.delete

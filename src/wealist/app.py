@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from wealist import __version__
@@ -15,6 +16,7 @@ from wealist.auth.routes import router as auth_router
 from wealist.core import (
     bus,
     db,
+    edge_socket,
     envelopes,
     events,
     idempotency,
@@ -69,10 +71,15 @@ def create_app(settings: Settings) -> Litestar:
         return_dto=None,
         middleware=[idempotency.IdempotencyMiddleware()],
         after_request=versions.add_etag,
+        after_exception=[edge_socket.remember],
         exception_handlers={Exception: envelopes.handle},
         lifespan=[lambda _: serving(settings)],
         openapi_config=OpenAPIConfig(
-            title="weAlist", version=__version__, path="/svc/auth/v3", render_plugins=[]
+            title="weAlist",
+            version=__version__,
+            path="/svc/auth/v3",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            openapi_router=Router("/svc/auth/v3", route_handlers=[], opt={"access": "public"}),
         ),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,

@@ -104,6 +104,7 @@ async def serving(app: Any, settings: Settings = DEV) -> AsyncIterator[int]:
         uvicorn.Config(
             Edge(app, settings=settings),
             log_config=None,
+            log_level="warning",
             access_log=False,
             ws="websockets-sansio",
             lifespan="off",

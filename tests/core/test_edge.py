@@ -1,6 +1,8 @@
 """The edge around small apps: what it lets in, what it adds, what it says about it."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -8,18 +10,46 @@ import httpx
 import pytest
 import structlog
 from litestar import Litestar, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import structs
 
 from tests.core.edge_peers import DEV, Echo, client, exchange, http_scope, logged
-from wealist.core import envelopes, metrics
+from wealist.core import envelopes, identity, keys, metrics
 from wealist.core.context import current
 from wealist.core.edge import Edge
 from wealist.core.errors import Conflict
+from wealist.core.ids import uuid7
+from wealist.core.mint import Mint
 from wealist.core.settings import Settings
+from wealist.core.token_pairs import Pair
+from wealist.core.tokens_local import LocalTokenStore
 
 PROD = Settings(env="prod", public_url="https://wealist.example")
 LIMITED = Settings(rate_limit_enabled=True, rate_limit_per_minute=2)
+
+
+@pytest.fixture(scope="module")
+def user_id() -> UUID:
+    return uuid7()
+
+
+@pytest.fixture(scope="module")
+async def token(user_id: UUID, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A valid access token, and a process that can tell."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("keys"))
+    mint, store = Mint(keys.load(settings), settings), LocalTokenStore(":memory:")
+    pair = Pair(
+        user_id=user_id,
+        family="a family",
+        access_id="an access token",
+        refresh_id="a refresh token",
+        issued_at=int(time.time()),
+    )
+    await store.start(pair, now=time.time(), ttl=600)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "_verifier", identity.Verifier(mint, store))
+        yield mint.mint(pair).access
+    await store.close()
 
 
 # --- ids and paths -------------------------------------------------------------------------------
@@ -254,7 +284,12 @@ async def test_a_limited_caller_is_told_how_much_is_left_and_when(token: str) ->
 
 async def test_probes_are_not_limited() -> None:
     async with client(Echo(), LIMITED) as http:
-        for path in ("/health", "/svc/user/health/ready", "/svc/auth/ready", "/api/svc/user/health"):
+        for path in (
+            "/health",
+            "/svc/user/health/ready",
+            "/svc/auth/ready",
+            "/api/svc/user/health",
+        ):
             for _ in range(1000):
                 response = await http.get(path)
             assert response.status_code == 200
@@ -528,7 +563,7 @@ def _count(service: str, endpoint: str, status: str, method: str = "GET") -> flo
 
 async def test_a_stream_counts_with_the_time_to_its_first_byte() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope["path_template"] = "/svc/noti/api/notifications/stream"
+        scope["path_template"] = "/svc/noti/api/notifications/test-stream"
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await asyncio.sleep(0.2)
@@ -538,7 +573,7 @@ async def test_a_stream_counts_with_the_time_to_its_first_byte() -> None:
         async with client(app) as http:
             await http.get("/api/notifications/stream")
     name = "noti_service_http_request_duration_seconds_sum"
-    labels = {"method": "GET", "endpoint": "/api/notifications/stream"}
+    labels = {"method": "GET", "endpoint": "/api/notifications/test-stream"}
     assert (metrics.registry.get_sample_value(name, labels) or 9) < 0.1
     assert lines.access()[0]["http.duration"] >= 0.2
 
@@ -554,7 +589,7 @@ async def chat(chat_id: FromPath[str]) -> dict[str, str]:
 
 
 @post("/svc/chat/api/chats")
-async def new_chat(data: dict[str, Any]) -> dict[str, int]:
+async def new_chat(data: JSONBody[dict[str, Any]]) -> dict[str, int]:
     return {"members": len(data)}
 
 

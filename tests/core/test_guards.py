@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar, post
+from litestar.params import JSONBody
 from msgspec import structs
 
 from tests.core.edge_peers import DEV, Echo, client, exchange, http_scope, serving
@@ -92,7 +93,7 @@ async def test_an_absurd_length_closes_the_connection() -> None:
 
 
 @post("/svc/user/api/workspaces")
-async def create(data: dict[str, Any]) -> dict[str, int]:
+async def create(data: JSONBody[dict[str, Any]]) -> dict[str, int]:
     return {"members": len(data)}
 
 

@@ -63,7 +63,9 @@ def test_levels_have_the_contracts_names(lines: Lines, method: str, level: str) 
     assert lines.last()["level"] == level
 
 
-@pytest.mark.parametrize(("level", "written"), [("debug", 4), ("info", 3), ("warn", 2), ("error", 1)])
+@pytest.mark.parametrize(
+    ("level", "written"), [("debug", 4), ("info", 3), ("warn", 2), ("error", 1)]
+)
 def test_the_level_is_configurable_even_after_the_first_line(level: Any, written: int) -> None:
     stream = Lines()
     log = structlog.get_logger("wealist.test")

@@ -55,9 +55,10 @@ class RedisBus:
     async def close(self) -> None:
         """End all subscriptions and the connection."""
         task, self._task = self._task, None
-        if task is not None:
+        while task is not None and not task.done():
+            # Before Python 3.12 a `wait_for`, as in redis-py's connect, can swallow the first one.
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=0.2)
         self._ready.clear()
         self._listeners = Listeners()
 
@@ -106,6 +107,8 @@ class RedisBus:
         connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.connect()
+            # Our PING notices a dead connection; redis-py's time-out would swallow cancellations.
+            connection.socket_timeout = None
             # Made only now: whoever subscribed while there was none is among its first channels.
             self._session = session = _Session(
                 connection, self._prefix, self._listeners, self._on_ready

@@ -119,7 +119,6 @@ class Handshake(Arrival):
             self.close_code = 1011
             await self._send({"type": "websocket.close", "code": 1011, "reason": ""})
 
-
     def _note(self, error: Exception | None) -> None:
         """Log what nobody foresaw, once."""
         if error is None or self.failure is not None or isinstance(error, errors.AppError):

@@ -10,6 +10,7 @@ import math
 import re
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -199,12 +200,8 @@ class Limits:
     async def check(self, method: str, path: str, user: str | None, address: str) -> Verdict | None:
         """Count a call to a canonical path; None when it is not limited."""
         rule = self.rule(method, path, user)
-        key = (
-            f"rl:{rule.name}:user:{user}"
-            if rule.by_user and user
-            else f"rl:{rule.name}:ip:{address}"
-        )
-        count = await self._count(key, rule.per_minute + rule.burst)
+        who = f"user:{user}" if rule.by_user and user else f"ip:{_household(address)}"
+        count = await self._count(f"rl:{rule.name}:{who}", rule.per_minute + rule.burst)
         if count is None:
             return None
         if not count.allowed:
@@ -231,6 +228,16 @@ class Limits:
                     "rate limits are off: their counter fails", error=str(error) or "timeout"
                 )
             return None
+
+
+def _household(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one: that is what one customer has for himself."""
+    if ":" not in address:
+        return address
+    try:
+        return f"{ip_address(address).packed[:8].hex()}/64"
+    except ValueError:
+        return address
 
 
 def verdict(rule: Rule, count: Count) -> Verdict:

@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from wealist.auth import api as auth
-from wealist.core import db, events, metrics
+from wealist.core import db, events, identity, metrics
 from wealist.core.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
@@ -208,7 +207,7 @@ async def delete_user(caller: Caller) -> None:
         await _withdraw_requests(caller)
         await _update(user, {UserRow.is_active: False, UserRow.deleted_at: now()}, "user.deleted")
         # Before the commit: when revoking fails nothing is deleted, never the other way round.
-        await auth.revoke_user(caller.user_id)
+        await identity.revoke_user(caller.user_id)
 
 
 async def _withdraw_requests(caller: Caller) -> None:

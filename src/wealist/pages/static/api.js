@@ -37,9 +37,10 @@ async function send(path, init, token) {
   }
 }
 
-function forget() {
+/** End the session here; `detail` tells whether the person wanted that. */
+function forget(wanted) {
   for (const name of NAMES) localStorage.removeItem(name);
-  dispatchEvent(new Event('signed-out'));
+  dispatchEvent(new CustomEvent('signed-out', { detail: wanted }));
 }
 
 let refreshing;
@@ -60,7 +61,7 @@ async function refresh() {
     for (const name of NAMES) if (tokens[name]) localStorage.setItem(name, tokens[name]);
     return tokens.accessToken;
   }
-  if (response.status < 500 && response.status !== 429) forget();
+  if (response.status < 500 && response.status !== 429) forget(false);
   throw await failure(response);
 }
 
@@ -74,9 +75,7 @@ export async function signed(path, init) {
   const token = localStorage.getItem('accessToken');
   const response = await send(path, init, token);
   if (response.status !== 401 || !token) return response;
-  const again = await send(path, init, await renew(token));
-  if (again.status === 401) forget();
-  return again;
+  return send(path, init, await renew(token));
 }
 
 /** A call to the user service. Gives the decoded answer; throws a `Failure`. */
@@ -90,5 +89,5 @@ export async function signOut() {
   const refreshToken = localStorage.getItem('refreshToken');
   const leaving = signed(`${AUTH}/logout`, asJson('POST', { refreshToken }));
   await leaving.catch(() => {}); // signing out here must not depend on the server
-  forget();
+  forget(true);
 }

@@ -18,9 +18,9 @@
   const refreshToken = query.get('refreshToken');
   if (accessToken && refreshToken && !query.has('error')) {
     try {
-      localStorage.clear();
       for (const name of ['accessToken', 'refreshToken', 'userId']) {
         if (query.get(name)) localStorage.setItem(name, query.get(name));
+        else localStorage.removeItem(name);
       }
       location.replace('/');
       return;

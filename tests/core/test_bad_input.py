@@ -1,0 +1,161 @@
+"""Bad input gets the contract's error and changes nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.people import NIL, Server
+from wealist import app
+from wealist.core import access, body, db
+from wealist.core.errors import Invalid
+from wealist.user import wire
+
+CREATE = "/svc/user/api/workspaces/create"
+
+BODIES = {
+    "empty": b"",
+    "blank": b"  \n",
+    "no json": b"{",
+    "half a surrogate": b'{"workspaceName": "\\ud800"}',
+    "a lone low surrogate": b'{"workspaceName": "a\\udc00"}',
+    "NUL": b'{"workspaceName": "a\\u0000b"}',
+    "NUL in an unknown member": b'{"workspaceName": "ok", "x": ["\\u0000"]}',
+    "a raw NUL": b'{"workspaceName": "a\x00b"}',
+    "not UTF-8": b'{"workspaceName": "\xff\xfe"}',
+    "a list": b"[]",
+    "a string": b'"x"',
+    "null": b"null",
+    "a number": b"1",
+    "too deep": b"[" * 100_000,
+    "NaN": b'{"workspaceName": NaN}',
+    "a huge number": b'{"workspaceName": 1' + b"0" * 5000 + b"}",
+}
+
+
+async def untouched() -> int:
+    top: int = await db.fetch_value("SELECT coalesce(sum(top), 0)::bigint FROM core.channel")
+    return top
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_an_unusable_body_is_a_validation_error(server: Server, name: str) -> None:
+    ann = await server.person("Ann")
+    before = await untouched()
+    answer = await ann.post(
+        CREATE, content=BODIES[name], headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
+    assert answer.json()["error"]["message"]
+    assert await untouched() == before
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "x"])
+async def test_the_content_type_is_not_looked_at(server: Server, kind: str) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.post(
+        CREATE, content=b'{"workspaceName": "One"}', headers={"Content-Type": kind}
+    )
+    assert answer.status_code == 201
+
+
+async def test_names_may_differ_in_case_and_unknown_ones_are_ignored(server: Server) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.post(
+        CREATE, json={"WORKSPACENAME": "One", "IsPublic": False, "colour": {"a": [1]}}
+    )
+    assert (answer.status_code, answer.json()["isPublic"]) == (201, False)
+
+
+async def test_ten_megabytes_are_too_large(server: Server) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.post(CREATE, json={"workspaceName": "x" * (10 << 20)})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"]
+
+
+async def test_unknown_addresses_and_methods_answer_in_the_services_envelope(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    ann = await server.person("Ann")
+    for path in ("/svc/user/api/nothing", "/api/svc/user/nothing", "/svc/user"):
+        answer = await ann.get(path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "NOT_FOUND"
+    wrong = await ann.post("/svc/user/api/users/me", json={})
+    assert wrong.status_code == 405
+    assert wrong.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+    assert "GET" in wrong.headers["allow"]
+    auth = await client.get("/svc/auth/nothing")
+    assert auth.status_code == 404
+    assert auth.json().keys() == {"code", "message"}
+
+
+@pytest.mark.parametrize("path", ["/svc/user/api/workspaces/public/a%00b", "/svc/user/%00"])
+async def test_a_nul_in_the_address_is_a_bad_request(server: Server, path: str) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "BAD_REQUEST"
+
+
+def parameters() -> Iterator[Any]:
+    for name, kind in vars(wire).items():
+        if isinstance(kind, type) and issubclass(kind, wire.Wire) and kind is not wire.Wire:
+            yield pytest.param(kind, id=name)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("kind", list(parameters()))
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_decoding_anything_gives_a_value_or_a_clear_error(kind: Any, data: Any) -> None:
+    names = st.sampled_from(kind.__struct_encode_fields__) | st.text()
+    value = data.draw(st.dictionaries(names, JSON, max_size=6) | JSON)
+    try:
+        body.decode(msgspec.json.encode(value), kind)
+    except Invalid as error:
+        assert error.message
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(raw=st.binary(max_size=200))
+def test_decoding_any_bytes_never_fails_otherwise(raw: bytes) -> None:
+    try:
+        body.decode(raw, wire.NewWorkspace)
+    except Invalid as error:
+        assert error.message
+
+
+NASTY = ["%", "a/b", "..", "'; DROP TABLE x; --", "\u202e", "𝕏" * 40, "0", "null", "😀"]
+
+
+async def test_nasty_text_in_every_place_of_every_path_is_never_our_failure(
+    server: Server,
+) -> None:
+    ann = await server.person("Ann")
+    headers = {"X-Workspace-Id": NIL, "If-Match": '"7"'}
+    for route in access.routes(app.create_app(server.settings)):
+        if "{" not in route.path or route.access in ("internal", "signed"):
+            continue
+        for text in NASTY:
+            path = "/".join(
+                quote(text, safe="") if part.startswith("{") else part
+                for part in route.path.split("/")
+            )
+            answer = await ann.http.request(route.method, path, json={"name": "%"}, headers=headers)
+            assert answer.status_code < 500, (route.method, path, answer.text)
