@@ -1,7 +1,8 @@
 """What all tests stand on: a real PostgreSQL, the whole app, an empty database for each."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -80,3 +81,21 @@ async def inside(server: people.Server) -> AsyncIterator[httpx.AsyncClient]:
     async with server.client(internal=True) as service:
         service.headers["x-internal-api-key"] = INTERNAL_KEY
         yield service
+
+
+@pytest.fixture
+def statements() -> Iterator[Callable[[Awaitable[object]], Awaitable[int]]]:
+    """Counts the statements that an awaitable sends to PostgreSQL, BEGIN and COMMIT included."""
+    seen: list[str] = []
+    listen = seen.append
+    db.on_statement.append(listen)
+
+    async def count(work: Awaitable[object]) -> int:
+        seen.clear()
+        await work
+        for _ in range(3):  # asyncpg tells its listeners in the loop's next turn
+            await asyncio.sleep(0)
+        return len(seen)
+
+    yield count
+    db.on_statement.remove(listen)

@@ -30,7 +30,7 @@ class Server(NamedTuple):
 
     async def person(self, name: str, *, email: str | None = None) -> "Person":
         """Somebody who has just signed in for the first time (or again, by the e-mail)."""
-        email = email or f"{name}-{uuid4().hex[:8]}@example.com"
+        email = email or f"{name.replace(' ', '.')}-{uuid4().hex[:8]}@example.com"
         user = await users.find_or_create(email=email, name=name, provider="google")
         return Person(self, user.user_id, user.email, name, await self.token(user.user_id, email))
 

@@ -1,5 +1,6 @@
 """Bad input gets the contract's error and changes nothing."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -111,6 +112,12 @@ def parameters() -> Iterator[Any]:
             yield pytest.param(kind, id=name)
 
 
+def decode_or_refuse(raw: bytes, kind: Any) -> None:
+    """Anything but a value or `Invalid` fails the test."""
+    with contextlib.suppress(Invalid):
+        assert isinstance(body.decode(raw, kind), kind)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -124,10 +131,7 @@ JSON = st.recursive(
 def test_decoding_anything_gives_a_value_or_a_clear_error(kind: Any, data: Any) -> None:
     names = st.sampled_from(kind.__struct_encode_fields__) | st.text()
     value = data.draw(st.dictionaries(names, JSON, max_size=6) | JSON)
-    try:
-        body.decode(msgspec.json.encode(value), kind)
-    except Invalid as error:
-        assert error.message
+    decode_or_refuse(msgspec.json.encode(value), kind)
 
 
 @settings(
@@ -135,10 +139,7 @@ def test_decoding_anything_gives_a_value_or_a_clear_error(kind: Any, data: Any) 
 )
 @given(raw=st.binary(max_size=200))
 def test_decoding_any_bytes_never_fails_otherwise(raw: bytes) -> None:
-    try:
-        body.decode(raw, wire.NewWorkspace)
-    except Invalid as error:
-        assert error.message
+    decode_or_refuse(raw, wire.NewWorkspace)
 
 
 NASTY = ["%", "a/b", "..", "'; DROP TABLE x; --", "\u202e", "𝕏" * 40, "0", "null", "😀"]

@@ -280,7 +280,7 @@ async def test_what_is_over_is_removed_from_the_file(tmp_path: Path) -> None:
 def test_a_file_that_is_none_of_ours_ends_the_start_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "tokens.sqlite"
     path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(SettingsError, match="tokens.sqlite"):
+    with pytest.raises(SettingsError, match=r"tokens\.sqlite"):
         LocalTokenStore(path)
 
 

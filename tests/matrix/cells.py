@@ -4,7 +4,8 @@ A route's access says who may use it; that is all the expectation there is, exce
 differences explained here. A route of the app that is missing here fails the build.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tests.matrix.scene import Place, Scene
@@ -20,7 +21,7 @@ class Cell(NamedTuple):
     body: Body | None = None
     header: bool = False
     """Whether the workspace is named in X-Workspace-Id."""
-    only: dict[str, int] = {}
+    only: Mapping[str, int] = MappingProxyType({})
     why: str = ""
 
 

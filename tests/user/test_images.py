@@ -145,9 +145,7 @@ async def test_an_attachment_is_used_once_and_by_its_owner(server: Server) -> No
     assert (await choose(ann, ann.id)).status_code == 404
     answers = await asyncio.gather(*(choose(ann, attachment_id) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
-    assert (await eve.get("/svc/user/api/profiles/all/me")).json()[0].get(
-        "profileImageUrl"
-    ) is None
+    assert (await eve.get("/svc/user/api/profiles/all/me")).json()[0].get("profileImageUrl") is None
 
 
 async def test_a_replaced_picture_is_deleted_from_the_store(server: Server) -> None:
@@ -179,9 +177,7 @@ async def test_an_upload_that_nobody_uses_is_dropped_after_its_hour(server: Serv
     body = await upload(ann)
     attachment = (await ann.post(f"{IMAGE}/attachment", json=body)).json()
     assert await jobs.drop_unused_pictures() == "0 unused pictures dropped"
-    await db.execute(
-        "UPDATE \"user\".attachments SET expires_at = now() - interval '1 second'"
-    )
+    await db.execute("UPDATE \"user\".attachments SET expires_at = now() - interval '1 second'")
     assert await jobs.drop_unused_pictures() == "1 unused pictures dropped"
     await doomed.sweep()
     assert await objects.store().head(body["fileKey"]) is None

@@ -93,10 +93,7 @@ async def test_of_twenty_decisions_at_once_one_counts(server: Server) -> None:
     request = await ask(ben, workspace_id)
     path = f"{ROOT}/{workspace_id}/joinRequests/{request['joinRequestId']}"
     answers = await asyncio.gather(
-        *(
-            ann.put(path, json={"status": "APPROVED" if n % 2 else "REJECTED"})
-            for n in range(20)
-        )
+        *(ann.put(path, json={"status": "APPROVED" if n % 2 else "REJECTED"}) for n in range(20))
     )
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
 

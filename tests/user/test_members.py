@@ -84,9 +84,7 @@ async def test_an_invitation_settles_the_pending_request_of_the_same_person(
 ) -> None:
     ann, ben = await server.person("Ann"), await server.person("Ben")
     workspace_id = (await ann.workspace())["workspaceId"]
-    await ben.post(
-        "/svc/user/api/workspaces/join-requests", json={"workspaceId": workspace_id}
-    )
+    await ben.post("/svc/user/api/workspaces/join-requests", json={"workspaceId": workspace_id})
     async with folds(PersonView(ben), WorkspaceView(ann, workspace_id)):
         await ann.invites(workspace_id, ben)
     assert (await ann.get(at(workspace_id, "pendingMembers"))).json() == []
@@ -126,9 +124,7 @@ async def test_twenty_promotions_at_once_make_four_admins(server: Server) -> Non
     ann = await server.person("Ann")
     workspace_id = (await ann.workspace())["workspaceId"]
     others = [await server.person(f"P{n}") for n in range(20)]
-    ids = [
-        (await ann.invites(workspace_id, other))["workspaceMemberId"] for other in others
-    ]
+    ids = [(await ann.invites(workspace_id, other))["workspaceMemberId"] for other in others]
     answers = await asyncio.gather(
         *(
             ann.put(at(workspace_id, f"members/{one}/role"), json={"roleName": "ADMIN"})

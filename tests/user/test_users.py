@@ -190,7 +190,5 @@ async def test_the_internal_doors_are_closed_to_the_public(
     assert (await client.post(USERS, json={"email": "eve@example.com"})).status_code == 401
     del inside.headers["x-internal-api-key"]
     for key in ({}, {"x-internal-api-key": "wrong"}, {"x-internal-api-key": ""}):
-        answer = await inside.post(
-            "/svc/user/api/internal/oauth/login", json=body, headers=key
-        )
+        answer = await inside.post("/svc/user/api/internal/oauth/login", json=body, headers=key)
         assert answer.status_code == 401

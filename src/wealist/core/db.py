@@ -35,6 +35,7 @@ __all__ = [
     "fetch",
     "fetch_one",
     "fetch_value",
+    "on_statement",
     "open",
     "pool_state",
     "transaction",
@@ -163,6 +164,9 @@ async def _prepare_connection(connection: Any) -> None:
     connection.add_query_logger(_observe)
 
 
+on_statement: list[Callable[[str], None]] = []
+"""Called with the text of each statement, BEGIN and COMMIT included."""
+
 _OPERATION = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 _TABLE = re.compile(
     r'\b(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?(?:"?\w+"?\.)?"?([a-z_]\w*)"?', re.IGNORECASE
@@ -173,6 +177,8 @@ _statements: dict[str, tuple[str, str] | None] = {}
 def _observe(query: Any) -> None:
     """Count a statement by operation and table; BEGIN, COMMIT and SET are not worth a series."""
     sql = query.query
+    for listener in on_statement:
+        listener(sql)
     if sql not in _statements and len(_statements) < 5000:
         operation, table = _OPERATION.match(sql), _TABLE.search(sql)
         _statements[sql] = (

@@ -76,8 +76,7 @@ async def change_workspace(
     if_match: IfMatch,
 ) -> Workspace:
     target = uuid(workspace_id, "workspaceId")
-    await workspaces.change_workspace(caller, target, data, if_match)
-    return await workspaces.view_workspace(caller, target)
+    return await workspaces.change_workspace(caller, target, data, if_match)
 
 
 @delete(ID, status_code=200, opt={"access": "workspace.delete"}, summary="Delete a workspace")
@@ -99,8 +98,7 @@ async def change_settings(
     if_match: IfMatch,
 ) -> Settings:
     target = uuid(workspace_id, "workspaceId")
-    await workspaces.change_workspace(caller, target, data, if_match, action="settings.update")
-    return await workspaces.view_settings(caller, target)
+    return await workspaces.change_settings(caller, target, data, if_match)
 
 
 # --- members ---------------------------------------------------------------------------------

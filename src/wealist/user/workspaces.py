@@ -83,13 +83,24 @@ async def view_settings(caller: Caller, workspace_id: UUID) -> Settings:
 
 
 async def change_workspace(
+    caller: Caller, workspace_id: UUID, change: WorkspaceChange, expected: int | None
+) -> Workspace:
+    """`change_settings`, answered with the workspace."""
+    await change_settings(caller, workspace_id, change, expected, action="workspace.update")
+    changed = await queries.workspace(workspace_id)
+    if changed is None:
+        raise NotFound(MISSING)
+    return changed
+
+
+async def change_settings(
     caller: Caller,
     workspace_id: UUID,
     change: WorkspaceChange,
     expected: int | None,
     *,
-    action: str = "workspace.update",
-) -> None:
+    action: str = "settings.update",
+) -> Settings:
     """Change what `change` names. Raises `PreconditionFailed` when `expected` is old."""
     values = _values(change)
     async with db.transaction():
@@ -99,7 +110,7 @@ async def change_workspace(
             raise NotFound(MISSING)
         expect(expected, settings.version, settings)
         if not values:
-            return
+            return settings
         values |= {WorkspaceRow.updated_at: now(), WorkspaceRow.version: settings.version + 1}
         await WorkspaceRow.update(values).where(WorkspaceRow.id == workspace_id)
         changed = await queries.settings(workspace_id)
@@ -107,6 +118,7 @@ async def change_workspace(
         events.append(
             workspace_channel(workspace_id), "workspace.updated", changed, actor=caller.user_id
         )
+    return changed
 
 
 def _values(change: WorkspaceChange) -> Changes:

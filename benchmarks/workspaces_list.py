@@ -1,0 +1,185 @@
+"""What `GET /svc/user/api/workspaces/all` costs, against a bare handler that runs the same SQL.
+
+Ours is the real `wealist serve` as production runs it: token, access log, metrics, headers. Both
+answer the same keep-alive load from the same PostgreSQL, in turns. What counts is the CPU that
+the server's process used for a request (user and system), so PostgreSQL and the load generator
+don't.
+"""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import uvloop
+from benchmarks import _bare, _load
+from benchmarks._table import Row, show
+from benchmarks.start import answers, free_port
+
+from wealist.embedded.postgres import Postgres
+
+BOUND = 2.5
+WORKSPACES = 5
+CONNECTIONS = 16
+WARM_UP = 2_000
+REQUESTS = 6_000
+ROUNDS = 7
+PATIENCE = 60.0
+USER = "/svc/user/api/workspaces"
+
+
+class Target(NamedTuple):
+    """A server under load."""
+
+    process: psutil.Process
+    port: int
+    request: bytes
+
+    def cpu(self) -> float:
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+class Round(NamedTuple):
+    """What one round showed."""
+
+    micros: float
+    per_second: float
+
+
+@contextlib.contextmanager
+def started(command: list[str], env: Mapping[str, str], output: Path) -> Iterator[psutil.Process]:
+    """A server process that ends with the block."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    with output.open("wb") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-m", *command], env={**inherited, **env}, stdout=file, stderr=file
+        )
+    try:
+        yield psutil.Process(child.pid)
+    finally:
+        child.terminate()
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def until_ready(port: int, path: str, output: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not answers(port, path):
+        if time.monotonic() > deadline:
+            raise SystemExit(output.read_text() or f"nobody answers on port {port}")
+        time.sleep(0.02)
+
+
+def post(port: int, path: str, body: Mapping[str, Any], token: str = "") -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request("POST", path, json.dumps(body), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    if answer.status >= 300:
+        raise SystemExit(f"POST {path}: {answer.status} {text.decode()}")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def person(port: int) -> tuple[str, str]:
+    """Somebody with a few workspaces: his access token and his id."""
+    signed_in = post(port, "/svc/auth/api/test/token", {"email": "ann@example.com", "name": "Ann"})
+    token = signed_in["accessToken"]
+    for number in range(WORKSPACES):
+        body = {"workspaceName": f"Workspace {number}", "workspaceDescription": "What we do here"}
+        post(port, f"{USER}/create", body, token)
+    return token, signed_in["userId"]
+
+
+async def load(target: Target, times: int) -> Round:
+    before = target.cpu()
+    seconds = await _load.repeat(
+        target.request, target.port, times=times, connections=CONNECTIONS
+    )
+    return Round((target.cpu() - before) / times * 1e6, times / seconds)
+
+
+async def compare(bare: Target, ours: Target) -> tuple[list[Round], list[Round]]:
+    """Rounds of each, in turns, so that a busy machine is equally unkind to both."""
+    for target in (bare, ours):
+        await load(target, WARM_UP)
+    rounds: tuple[list[Round], list[Round]] = [], []
+    for _ in range(ROUNDS):
+        for target, results in zip((bare, ours), rounds, strict=True):
+            results.append(await load(target, REQUESTS))
+    return rounds
+
+
+@contextlib.contextmanager
+def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target]]:
+    """The bare server and ours, on one database, with the same rows to show."""
+    ports = free_port(), free_port()
+    env = {
+        "DATABASE_URL": database_url,
+        "ENABLE_TEST_AUTH": "true",
+        "WEALIST_DATA_DIR": str(folder / "data"),
+    }
+    log = folder / "wealist.log"
+    with started(["wealist", "serve", "--port", str(ports[1])], env, log) as ours:
+        until_ready(ports[1], "/svc/user/health/ready", log)
+        token, user = person(ports[1])
+        command = ["benchmarks._bare", str(ports[0]), user]
+        bare_env = {"DATABASE_URL": database_url, "PYTHONPATH": str(Path(__file__).parents[1])}
+        with started(command, bare_env, folder / "bare.log") as bare:
+            until_ready(ports[0], _bare.PATH, folder / "bare.log")
+            authorization = f"Bearer {token}"
+            yield (
+                Target(bare, ports[0], _load.get(_bare.PATH, ports[0])),
+                Target(
+                    ours,
+                    ports[1],
+                    _load.get(f"{USER}/all", ports[1], Authorization=authorization),
+                ),
+            )
+
+
+async def measure() -> tuple[list[Round], list[Round]]:
+    with tempfile.TemporaryDirectory(prefix="wealist-bench-") as place:
+        postgres = await Postgres.start(Path(place) / "postgres")
+        try:
+            with both(Path(place), postgres.url) as (bare, ours):
+                return await compare(bare, ours)
+        finally:
+            await postgres.stop()
+
+
+def main() -> int:
+    print(f"CPU of the server for one list of {WORKSPACES} workspaces, median of {ROUNDS} rounds")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        bare, ours = runner.run(measure())
+    costs = [statistics.median(r.micros for r in rounds) for rounds in (bare, ours)]
+    return show(
+        [
+            Row("bare handler, CPU a request", costs[0], "µs"),
+            Row("wealist serve, CPU a request", costs[1], "µs"),
+            Row("bare handler, requests a second", statistics.median(r[1] for r in bare), ""),
+            Row("wealist serve, requests a second", statistics.median(r[1] for r in ours), ""),
+            Row("wealist serve / bare handler", costs[1] / costs[0], "×", BOUND),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
