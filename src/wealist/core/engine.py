@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
-from wealist.core import metrics
+from wealist.core import metrics, tracing
 from wealist.core.errors import Unavailable
 
 BeforeCommit = Callable[["Transaction"], Awaitable[None]]
@@ -84,7 +84,7 @@ class Transaction(PostgresTransaction):
     forgets them, releasing it hands them to the level above.
     """
 
-    __slots__ = ("callbacks", "depth", "events")
+    __slots__ = ("callbacks", "depth", "events", "span")
 
     engine: Engine
     _parent: "Transaction | None"
@@ -97,11 +97,14 @@ class Transaction(PostgresTransaction):
 
     async def __aenter__(self) -> Self:
         if self._parent is None:
+            self.span = tracing.span("transaction", **{"db.system": "postgresql"})
             self.connection = await self.engine.acquire()
+            self.span.__enter__()
             self.transaction = self.connection.transaction()
             try:
                 await self.transaction.start()
             except BaseException:
+                self.span.__exit__(None, None, None)
                 await self.engine.release(self.connection)
                 raise
         else:
@@ -116,6 +119,7 @@ class Transaction(PostgresTransaction):
         finally:
             self.engine.current_transaction.reset(self.context)
             if self._parent is None:
+                self.span.__exit__(kind, error, traceback)
                 # Shielded: a cancelled request must still give its connection back.
                 await asyncio.shield(self.engine.release(self.connection))
         if kind is None and self._parent is None:
