@@ -99,3 +99,10 @@ def statements() -> Iterator[Callable[[Awaitable[object]], Awaitable[int]]]:
 
     yield count
     db.on_statement.remove(listen)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a database, so that it can be run on another version of PostgreSQL."""
+    for item in items:
+        if "database_url" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")

@@ -132,10 +132,10 @@ def _run_job(settings: Settings, arguments: argparse.Namespace) -> int:
     return _finish(commands.run_job(settings, arguments.name))
 
 
-def _list_jobs(settings: Settings, _: argparse.Namespace) -> int:
+def _list_jobs(_: Settings, __: argparse.Namespace) -> int:
     from wealist import commands
 
-    return commands.list_jobs(settings)
+    return commands.list_jobs()
 
 
 def _finish(work: Coroutine[Any, Any, int]) -> int:

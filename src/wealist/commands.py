@@ -101,7 +101,7 @@ async def run_job(settings: Settings, name: str) -> int:
     from wealist import app
     from wealist.core.jobs import Runner
 
-    runner = Runner(app.jobs(settings))
+    runner = Runner(app.jobs())
     runner.named(name)
     async with database(settings) as found, app.opened(found):
         said = await runner.run_once(name)
@@ -109,11 +109,11 @@ async def run_job(settings: Settings, name: str) -> int:
     return 0
 
 
-def list_jobs(settings: Settings) -> int:
+def list_jobs() -> int:
     """Names and periods."""
     from wealist import app
 
-    for job in sorted(app.jobs(settings), key=lambda job: job.name):
+    for job in sorted(app.jobs(), key=lambda job: job.name):
         scope = "one replica" if job.leased else "every replica"
         print(f"{job.name:<32} every {_period(job.every):>6}  {scope}")
     return 0

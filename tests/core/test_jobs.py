@@ -85,7 +85,7 @@ async def test_of_twenty_runners_only_one_runs_a_job_and_never_twice_at_once() -
 
     runners = [Runner([job("sweep", work(f"r{n}"))], holder=f"r{n}") for n in range(20)]
     for runner in runners:
-        await runner.start()
+        runner.start()
     await until(lambda: len(ran) >= 10)
     assert len(set(ran)) == 1
     for runner in runners:
@@ -105,9 +105,9 @@ async def test_when_a_runner_stops_another_takes_its_turn() -> None:
 
     first = Runner([job("sweep", work("first"))], holder="first")
     second = Runner([job("sweep", work("second"))], holder="second")
-    await first.start()
+    first.start()
     await until(lambda: "first" in ran)
-    await second.start()
+    second.start()
     await asyncio.sleep(0.3)
     assert "second" not in ran
     await first.stop()
@@ -128,7 +128,7 @@ async def test_a_job_that_is_not_leased_runs_in_every_process() -> None:
 
     runners = [Runner([job("local", work(h), leased=False)], holder=h) for h in ("a", "b")]
     for runner in runners:
-        await runner.start()
+        runner.start()
     await until(lambda: ran == {"a", "b"})
     for runner in runners:
         await runner.stop()
@@ -168,7 +168,7 @@ async def test_a_job_that_fails_is_tried_again_later_and_later(
 
     before = counted("broken", "failed")
     runner = Runner([job("broken", broken, every=0.01)])
-    await runner.start()
+    runner.start()
     await until(lambda: len(tries) >= 4)
     await runner.stop()
     pauses = [later - earlier for earlier, later in pairwise(tries[:4])]
@@ -187,7 +187,7 @@ async def test_a_loop_outlives_a_database_that_is_away(monkeypatch: pytest.Monke
     runner = Runner([job("sweep", run)])
     with monkeypatch.context() as away:
         away.setattr(db.engine, "pool", None)
-        await runner.start()
+        runner.start()
         await asyncio.sleep(0.3)
         assert not ran.is_set()
     async with asyncio.timeout(5):
@@ -257,7 +257,7 @@ async def test_stopping_cancels_what_runs_and_leaves_no_lease(server: Server) ->
         return None
 
     runner = Runner([job("long", long)])
-    await runner.start()
+    runner.start()
     await began.wait()
     await asyncio.wait_for(runner.stop(), 5)
     assert cancelled.is_set()

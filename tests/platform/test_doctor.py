@@ -1,21 +1,22 @@
-"""`wealist doctor`: each part, healthy and broken, with what to do about it."""
+"""`wealist doctor`: each part, healthy and broken, with what to do about it.
+
+Doctor opens and closes parts of the process it runs in, so it gets one of its own here too.
+"""
 
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec import structs
+from redis.asyncio import Redis
 
 from tests.people import Server
-from wealist.core.settings import Secret, Settings
-from wealist.doctor import database, examine
+from tests.platform.processes import environment, wealist
+from wealist.doctor import database
 from wealist.doctor.report import BAD, GOOD, WARNING, Report
 from wealist.embedded.valkey import Valkey
 
@@ -23,8 +24,8 @@ from wealist.embedded.valkey import Valkey
 class Examined:
     """What doctor printed, and its exit status."""
 
-    def __init__(self, status: int, lines: list[str]) -> None:
-        self.status, self.lines = status, lines
+    def __init__(self, status: int, text: str) -> None:
+        self.status, self.text, self.lines = status, text, text.splitlines()
 
     def marked(self, mark: str, text: str) -> bool:
         return any(line.startswith(mark) and text in line for line in self.lines)
@@ -33,110 +34,172 @@ class Examined:
         return any(line.startswith("    ") and text in line for line in self.lines)
 
     def __repr__(self) -> str:
-        return "\n".join(self.lines)
+        return self.text
 
 
 @pytest.fixture
-def healthy(server: Server, tmp_path: Path) -> Settings:
-    """Settings of a development server whose parts all work, though it isn't running."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    return Settings(
-        database_url=server.settings.database_url, data_dir=tmp_path / "data", port=port
-    )
+def url(server: Server) -> str:
+    """A migrated database."""
+    assert server.settings.database_url is not None
+    return server.settings.database_url.reveal()
 
 
-async def doctor(settings: Settings, **changed: Any) -> Examined:
-    lines: list[str] = []
-    status = await examine(structs.replace(settings, **changed), lines.append)
-    return Examined(status, lines)
+async def doctor(data_dir: Path, database_url: str, **variables: str) -> Examined:
+    env = environment(WEALIST_DATA_DIR=data_dir, DATABASE_URL=database_url, **variables)
+    found = await wealist("doctor", "--port", "1", env=env)
+    assert found.err == ""
+    return Examined(found.status, found.out)
 
 
-def on(url: Secret | None, *, database: str = "", user: str = "") -> Secret:
+def on(url: str, *, database: str = "", user: str = "") -> str:
     """The same server, another database or user."""
-    assert url is not None
-    parts = urlsplit(url.reveal())
-    return Secret(
-        urlunsplit(
-            parts._replace(
-                path=f"/{database}" if database else parts.path,
-                netloc=f"{user}@" if user else parts.netloc,
-            )
-        )
-    )
+    parts = urlsplit(url)
+    path = f"/{database}" if database else parts.path
+    return urlunsplit(parts._replace(path=path, netloc=f"{user}@" if user else parts.netloc))
 
 
 @contextlib.asynccontextmanager
-async def another_database(url: Secret | None, name: str) -> AsyncIterator[Secret]:
-    assert url is not None
-    connection = await asyncpg.connect(url.reveal())
-    await connection.execute(f"CREATE DATABASE {name}")
+async def prepared(url: str, make: str, drop: str) -> AsyncIterator[None]:
+    """Something in the cluster for the time of a test."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(make)
     try:
-        yield on(url, database=name)
+        yield
     finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.execute(drop)
         await connection.close()
 
 
+@pytest.fixture
+async def valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
+    folder = tmp_path / "valkey"
+    folder.mkdir()
+    running = await Valkey.start(folder)
+    yield running
+    await running.stop()
+
+
+def pem() -> str:
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 async def test_healthy_parts_are_good_and_a_server_that_is_not_running_is_no_disease(
-    healthy: Settings,
+    url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
-    found = await doctor(healthy)
+    found = await doctor(tmp_path / "data", url, REDIS_URL=valkey.url)
     assert found.status == 0, found
-    for text in ("PostgreSQL 1", "may create schemas", "pg_trgm", "clocks", "schema", "no Redis"):
+    for text in (
+        "PostgreSQL answers",
+        "is one that we run on",
+        "may create schemas",
+        "pg_trgm is installed",
+        "the clocks of PostgreSQL",
+        "the schema is",
+        "Redis 7",
+        "the clocks of Redis",
+        "Redis evicts nothing",
+        "no signing key yet",
+        "people sign in",
+    ):
         assert found.marked(GOOD, text), (text, found)
     assert found.marked(WARNING, "doesn't answer at")
+    assert not (tmp_path / "data" / "jwt-key.pem").exists(), "looking makes nothing"
 
 
-async def test_an_unreachable_database_is_broken_and_the_rest_is_still_examined(
-    healthy: Settings,
-) -> None:
-    found = await doctor(healthy, database_url=Secret("postgresql://a:hidden@127.0.0.1:1/x"))
+async def test_every_broken_part_is_told_with_what_to_do_and_no_secret(tmp_path: Path) -> None:
+    found = await doctor(
+        tmp_path,
+        "postgresql://a:hidden@127.0.0.1:1/x",
+        REDIS_URL="redis://:hidden@127.0.0.1:1",
+        JWT_RSA_PRIVATE_KEY="hidden",
+        OIDC_ISSUER="http://127.0.0.1:1",
+        OIDC_CLIENT_ID="x",
+        WEALIST_PUBLIC_URL="http://no.such.host.invalid",
+        S3_BUCKET="files",
+        S3_ACCESS_KEY="a",
+        S3_SECRET_KEY="hidden",
+        S3_ENDPOINT="http://127.0.0.1:1",
+    )
     assert found.status == 1
-    assert found.marked(BAD, "PostgreSQL can't be reached")
-    assert found.advised("DATABASE_URL")
-    assert found.marked(GOOD, "sign in")
-    assert "hidden" not in repr(found)
+    for seen, advice in {
+        "PostgreSQL can't be reached": "DATABASE_URL",
+        "Redis can't be reached": "REDIS_URL",
+        "JWT_RSA_PRIVATE_KEY": "PEM",
+        "gives no configuration": "OIDC_ISSUER",
+        "no.such.host.invalid has no address": "WEALIST_PUBLIC_URL",
+        "bucket files doesn't work": "S3_ENDPOINT",
+    }.items():
+        assert found.marked(BAD, seen), (seen, found)
+        assert found.advised(advice), (advice, found)
+    assert "hidden" not in found.text
+    assert "6 broken" in found.lines[-1]
 
 
-async def test_a_database_that_does_not_exist_is_said_so(healthy: Settings) -> None:
-    found = await doctor(healthy, database_url=on(healthy.database_url, database="nowhere"))
-    assert found.marked(BAD, "nowhere")
-
-
-async def test_pending_migrations_are_news_in_development_and_broken_in_production(
-    healthy: Settings,
+async def test_pending_migrations_are_news_in_development_and_broken_where_nothing_runs_them(
+    url: str, tmp_path: Path
 ) -> None:
-    async with another_database(healthy.database_url, "fresh") as url:
-        found = await doctor(healthy, database_url=url)
-        assert found.marked(WARNING, "migrations are pending")
+    async with prepared(url, "CREATE DATABASE fresh", "DROP DATABASE fresh WITH (FORCE)"):
+        fresh = on(url, database="fresh")
+        found = await doctor(tmp_path, fresh)
+        assert found.marked(WARNING, "migrations are pending"), found
+        assert found.marked(GOOD, "pg_trgm is available")
         assert found.status == 0
-        found = await doctor(healthy, database_url=url, migrate_on_start=False)
-        assert found.marked(BAD, "migrations are pending")
+        found = await doctor(tmp_path, fresh, WEALIST_MIGRATE_ON_START="no")
+        assert found.marked(BAD, "migrations are pending"), found
         assert found.advised("wealist migrate")
         assert found.status == 1
 
 
 async def test_a_role_that_may_not_create_schemas_gets_the_grant_to_type(
-    healthy: Settings,
+    url: str, tmp_path: Path
 ) -> None:
-    assert healthy.database_url is not None
-    connection = await asyncpg.connect(healthy.database_url.reveal())
-    await connection.execute("CREATE ROLE weak LOGIN")
-    try:
-        found = await doctor(healthy, database_url=on(healthy.database_url, user="weak"))
-    finally:
-        await connection.execute("DROP ROLE weak")
-        await connection.close()
-    assert found.marked(BAD, "weak may not create schemas")
+    async with prepared(url, "CREATE ROLE weak LOGIN", "DROP ROLE weak"):
+        found = await doctor(tmp_path, on(url, user="weak"))
+    assert found.marked(BAD, "weak may not create schemas"), found
     assert found.advised("GRANT CREATE ON DATABASE")
 
 
-async def test_a_version_we_do_not_run_on_is_refused(
-    healthy: Settings, monkeypatch: pytest.MonkeyPatch
+async def test_a_redis_that_forgets_and_a_key_that_others_read_are_warned_about(
+    url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(database, "VERSIONS", range(12, 13))
-    assert (await doctor(healthy)).marked(BAD, "is not supported")
+    client = Redis.from_url(valkey.url)
+    await client.config_set("maxmemory", "100mb")
+    await client.config_set("maxmemory-policy", "allkeys-lru")
+    await client.aclose()
+    stored = tmp_path / "jwt-key.pem"
+    stored.write_text(pem())
+    stored.chmod(0o644)
+    found = await doctor(tmp_path, on(url, database="nowhere"), REDIS_URL=valkey.url)
+    assert found.marked(WARNING, "allkeys-lru"), found
+    assert found.advised("noeviction")
+    assert found.marked(WARNING, "others may read")
+    assert found.advised("chmod 600")
+    assert found.marked(BAD, "nowhere"), "and a database that doesn't exist is said so"
+
+
+async def test_production_needs_a_provider_a_public_address_and_a_key(
+    url: str, tmp_path: Path
+) -> None:
+    found = await doctor(
+        tmp_path,
+        url,
+        ENV="prod",
+        JWT_RSA_PRIVATE_KEY=pem().replace("\n", "\\n"),
+        WEALIST_PUBLIC_URL="http://localhost:1",
+    )
+    assert found.marked(BAD, "nobody can sign in"), found
+    assert found.marked(WARNING, "no public https address")
+    assert found.marked(WARNING, "no Redis")
+    assert found.marked(GOOD, "signing key wealist-auth-key-1 (2048 bits), from JWT_RSA")
+    assert found.status == 1
+
+
+@pytest.mark.parametrize(("major", "mark"), [(15, BAD), (16, GOOD), (18, GOOD), (19, BAD)])
+def test_versions_we_do_not_run_on_are_refused(major: int, mark: str) -> None:
+    report = Report(lambda _: None)
+    database.supported(f"{major}.1", major, report)
+    assert report.findings[0].mark == mark
 
 
 @pytest.mark.parametrize(
@@ -150,108 +213,16 @@ def test_clocks_that_differ_are_told_by_how_much(seconds: float, mark: str) -> N
         assert ("ahead of" if seconds > 0 else "behind") in report.findings[0].seen
 
 
-async def test_a_redis_that_keeps_everything_is_good_and_one_that_evicts_is_not(
-    healthy: Settings, tmp_path: Path
-) -> None:
-    valkey = await Valkey.start(tmp_path)
-    try:
-        url = Secret(valkey.url)
-        found = await doctor(healthy, redis_url=url)
-        assert found.marked(GOOD, "Redis evicts nothing"), found
-        assert found.marked(GOOD, "the clocks of Redis")
-        await _configure(valkey.url, maxmemory="100mb", **{"maxmemory-policy": "allkeys-lru"})
-        found = await doctor(healthy, redis_url=url)
-        assert found.marked(WARNING, "allkeys-lru")
-        assert found.advised("noeviction")
-        assert found.status == 0
-    finally:
-        await valkey.stop()
-    found = await doctor(healthy, redis_url=url)
-    assert found.marked(BAD, "Redis can't be reached")
-    assert found.status == 1
-
-
-async def _configure(url: str, **options: str) -> None:
-    from redis.asyncio import Redis
-
-    client = Redis.from_url(url)
-    for name, value in options.items():
-        await client.config_set(name, value)
-    await client.aclose()
-
-
-def pem() -> str:
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-async def test_a_key_is_named_with_where_it_comes_from(healthy: Settings) -> None:
-    assert (await doctor(healthy)).marked(GOOD, "no signing key yet")
-    assert not (healthy.data_dir / "jwt-key.pem").exists(), "looking makes nothing"
-    found = await doctor(healthy, jwt_rsa_private_key=Secret(pem()))
-    assert found.marked(GOOD, "from JWT_RSA_PRIVATE_KEY")
-
-
-async def test_a_stored_key_that_others_may_read_is_told(healthy: Settings) -> None:
-    healthy.data_dir.mkdir()
-    stored = healthy.data_dir / "jwt-key.pem"
-    stored.write_text(pem())
-    stored.chmod(0o644)
-    found = await doctor(healthy)
-    assert found.marked(WARNING, "others may read")
-    assert found.advised("chmod 600")
-
-
-async def test_an_unreadable_key_is_broken(healthy: Settings) -> None:
-    found = await doctor(healthy, jwt_rsa_private_key=Secret("nonsense"))
-    assert found.marked(BAD, "JWT_RSA_PRIVATE_KEY")
-    assert "nonsense" not in repr(found)
-
-
-async def test_production_needs_a_provider_and_a_public_address(healthy: Settings) -> None:
-    found = await doctor(
-        healthy, env="prod", migrate_on_start=False, public_url="http://localhost:1"
-    )
-    assert found.marked(BAD, "nobody can sign in")
-    assert found.marked(WARNING, "no public https address")
-    assert found.status == 1
-
-
-async def test_an_issuer_that_does_not_answer_is_broken(healthy: Settings) -> None:
-    found = await doctor(healthy, oidc_issuer="http://127.0.0.1:1", oidc_client_id="x")
-    assert found.marked(BAD, "gives no configuration")
-    assert found.advised("OIDC_ISSUER")
-
-
-async def test_a_name_that_does_not_resolve_is_broken(healthy: Settings) -> None:
-    found = await doctor(healthy, public_url="https://no.such.host.invalid")
-    assert found.marked(BAD, "no.such.host.invalid")
-    assert found.advised("WEALIST_PUBLIC_URL")
-
-
-async def test_an_object_store_that_is_away_is_broken(healthy: Settings) -> None:
-    found = await doctor(
-        healthy,
-        s3_bucket="files",
-        s3_access_key=Secret("a"),
-        s3_secret_key=Secret("hidden"),
-        s3_endpoint="http://127.0.0.1:1",
-    )
-    assert found.marked(BAD, "bucket files doesn't work")
-    assert found.status == 1
-    assert "hidden" not in repr(found)
-
-
-async def test_marks_are_plain_where_the_terminal_knows_no_others(
+def test_marks_are_plain_where_the_terminal_knows_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Ascii:
         encoding = "ascii"
 
     lines: list[str] = []
-    monkeypatch.setattr("sys.stdout", Ascii())
     report = Report(lines.append)
-    report.good("fine")
-    report.bad("broken", "mend it")
-    monkeypatch.undo()
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stdout", Ascii())
+        report.good("fine")
+        report.bad("broken", "mend it")
     assert lines == ["ok fine", "NO broken", "    mend it"]

@@ -114,7 +114,7 @@ async def test_an_unreachable_database_gives_one_clear_line(tmp_path: Path) -> N
     assert "secret" not in refused.err + refused.out
 
 
-async def test_what_was_acknowledged_is_there_after_kill_9(data_dir: Path) -> None:
+async def test_kill_9_leaves_no_postgresql_behind_and_data_that_starts_again(data_dir: Path) -> None:
     env = environment(WEALIST_DATA_DIR=data_dir)
     async with serving(env=env) as server:
         children = psutil.Process(server.pid).children(recursive=True)

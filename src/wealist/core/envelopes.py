@@ -181,5 +181,3 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         headers={k: v for k, v in rendered.headers.items() if k != "content-type"},
         media_type="application/json",
     )
-
-

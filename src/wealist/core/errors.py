@@ -1,18 +1,18 @@
 """The errors a verb may raise. `envelopes.py` turns them into what each service's clients expect.
 
-    AppError
-    ├── BadRequest          400  malformed path, header or query
-    ├── Invalid             400  a body that breaks a rule; names the field
-    ├── Unauthorized        401  only for a missing, invalid or expired token
-    ├── Forbidden           403
-    ├── NotFound            404
-    ├── Conflict            409
-    │   └── AlreadyExists   409
-    ├── PreconditionFailed  412  If-Match lost the race; carries the current state
-    ├── TooLarge            413
-    ├── Mismatch            422  Idempotency-Key reused for another request
-    ├── TooMany             429
-    └── Unavailable         503  a dependency is unreachable; try again
+AppError
+├── BadRequest          400  malformed path, header or query
+├── Invalid             400  a body that breaks a rule; names the field
+├── Unauthorized        401  only for a missing, invalid or expired token
+├── Forbidden           403
+├── NotFound            404
+├── Conflict            409
+│   └── AlreadyExists   409
+├── PreconditionFailed  412  If-Match lost the race; carries the current state
+├── TooLarge            413
+├── Mismatch            422  Idempotency-Key reused for another request
+├── TooMany             429
+└── Unavailable         503  a dependency is unreachable; try again
 """
 
 from typing import Any, ClassVar

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from wealist.core import metrics, readiness
 from wealist.core.errors import NotFound
@@ -181,7 +182,7 @@ def _actuator() -> list[HTTPRouteHandler]:
         return _answer({"names": sorted(family.name for family in metrics.registry.collect())})
 
     @get("/actuator/metrics/{name:str}", opt={"access": "internal"}, sync_to_thread=False)
-    def one(name: str) -> Response[bytes]:
+    def one(name: FromPath[str]) -> Response[bytes]:
         """One metric: its measurements summed over all tags, and the tags it has."""
         for family in metrics.registry.collect():
             if family.name == name:

@@ -67,7 +67,7 @@ class Runner:
         self.lease_seconds = lease_seconds
         self._loops: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin all loops; each waits a random part of its first period (at most 30 s)."""
         self._loops = [
             asyncio.create_task(self._loop(job), name=f"job {job.name}")

@@ -66,12 +66,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, _env("WEALIST_INTERNAL_HOST", "Address the internal port listens on.")
     ] = "127.0.0.1"
     internal_port: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=0, le=65535)] | None,
         _env(
             "WEALIST_INTERNAL_PORT",
             "Port of metrics, actuator and internal API. Unset: 9090 in production, else a free one.",
-            ge=0,
-            le=65535,
         ),
     ] = None
     public_url: Annotated[
@@ -169,9 +167,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     jwt_rsa_public_key: Annotated[
         str | None, _env("JWT_RSA_PUBLIC_KEY", "PEM; when given it must match the private key.")
     ] = None
-    jwt_rsa_key_id: Annotated[
-        str, _env("JWT_RSA_KEY_ID", "`kid` of the active key.")
-    ] = "wealist-auth-key-1"
+    jwt_rsa_key_id: Annotated[str, _env("JWT_RSA_KEY_ID", "`kid` of the active key.")] = (
+        "wealist-auth-key-1"
+    )
     jwt_previous_public_keys: Annotated[
         str | None,
         _env(
@@ -254,9 +252,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     test_auth_user_id: Annotated[
         UUID, _env("TEST_AUTH_USER_ID", "User of a test token that names none.")
     ] = UUID("00000000-0000-0000-0000-000000000002")
-    test_auth_email: Annotated[
-        str, _env("TEST_AUTH_EMAIL", "E-mail of that user.")
-    ] = "loadtest@wealist.co.kr"
+    test_auth_email: Annotated[str, _env("TEST_AUTH_EMAIL", "E-mail of that user.")] = (
+        "loadtest@wealist.co.kr"
+    )
 
     # --- limits ------------------------------------------------------------------------------
     rate_limit_enabled: Annotated[
@@ -276,7 +274,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         _env("OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/HTTP collector; unset: nothing is exported."),
     ] = None
     otel_disabled: Annotated[bool, _env("OTEL_SDK_DISABLED", "No spans at all.")] = False
-    service_version: Annotated[str, _env("SERVICE_VERSION", "Version shown to operators.")] = "0.1.0"
+    service_version: Annotated[str, _env("SERVICE_VERSION", "Version shown to operators.")] = (
+        "0.1.0"
+    )
     deployment_env: Annotated[
         str, _env("DEPLOYMENT_ENV", "Name of the installation in traces.")
     ] = "development"

@@ -24,7 +24,6 @@ async def if_match(request: Request[Any, Any, Any]) -> int | None:
     return int(number)
 
 
-
 def expect(expected: int | None, version: int, current: Struct) -> None:
     """Raise `PreconditionFailed`, carrying `current`, unless `expected` is None or the version."""
     if expected is not None and expected != version:

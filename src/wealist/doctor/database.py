@@ -43,16 +43,22 @@ async def database(settings: Settings, report: Report) -> None:
     try:
         milliseconds = (time.perf_counter() - began) * 1000
         row = await connection.fetchrow(INSIDE)
-        if row["major"] in VERSIONS:
-            report.good(f"PostgreSQL {row['version']} answers, connected in {milliseconds:.0f} ms")
-        else:
-            report.bad(f"PostgreSQL {row['version']} is not supported", "use 16, 17 or 18")
+        report.good(f"PostgreSQL answers, connected in {milliseconds:.0f} ms")
+        supported(row["version"], row["major"], report)
         _rights(row, report)
         _capacity(row, settings, report)
         skew("PostgreSQL", row["clock"] - time.time(), report)
     finally:
         await connection.close()
     await _schema(settings, report)
+
+
+def supported(version: str, major: int, report: Report) -> None:
+    """Whether we run on this version."""
+    if major in VERSIONS:
+        report.good(f"PostgreSQL {version} is one that we run on")
+    else:
+        report.bad(f"PostgreSQL {version} is not supported", "use 16, 17 or 18")
 
 
 def _rights(row: Any, report: Report) -> None:
