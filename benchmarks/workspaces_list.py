@@ -1,7 +1,7 @@
 """What `GET /svc/user/api/workspaces/all` costs, against a bare handler that runs the same SQL.
 
-Ours is the real `wealist serve` as production runs it: token, access log, metrics, headers. Both
-answer the same keep-alive load from the same PostgreSQL, in turns. What counts is the CPU that
+Ours is the real `wealist serve` as production runs it: token, rate limit, metrics, access log.
+Both answer the same keep-alive load from the same PostgreSQL, in turns. What counts is the CPU that
 the server's process used for a request (user and system), so PostgreSQL and the load generator
 don't.
 """
@@ -63,7 +63,11 @@ def started(command: list[str], env: Mapping[str, str], output: Path) -> Iterato
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     with output.open("wb") as file:
         child = subprocess.Popen(
-            [sys.executable, "-m", *command], env={**inherited, **env}, stdout=file, stderr=file
+            [sys.executable, "-m", *command],
+            cwd=Path(__file__).parents[1],
+            env={**inherited, **env},
+            stdout=file,
+            stderr=file,
         )
     try:
         yield psutil.Process(child.pid)
@@ -110,9 +114,10 @@ def person(port: int) -> tuple[str, str]:
 
 async def load(target: Target, times: int) -> Round:
     before = target.cpu()
-    seconds = await _load.repeat(
-        target.request, target.port, times=times, connections=CONNECTIONS
-    )
+    async with asyncio.timeout(PATIENCE):
+        seconds = await _load.repeat(
+            target.request, target.port, times=times, connections=CONNECTIONS
+        )
     return Round((target.cpu() - before) / times * 1e6, times / seconds)
 
 
@@ -134,6 +139,8 @@ def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target]]:
     env = {
         "DATABASE_URL": database_url,
         "ENABLE_TEST_AUTH": "true",
+        "RATE_LIMIT_ENABLED": "true",
+        "RATE_LIMIT_PER_MINUTE": "1000000000",
         "WEALIST_DATA_DIR": str(folder / "data"),
     }
     log = folder / "wealist.log"
@@ -141,8 +148,7 @@ def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target]]:
         until_ready(ports[1], "/svc/user/health/ready", log)
         token, user = person(ports[1])
         command = ["benchmarks._bare", str(ports[0]), user]
-        bare_env = {"DATABASE_URL": database_url, "PYTHONPATH": str(Path(__file__).parents[1])}
-        with started(command, bare_env, folder / "bare.log") as bare:
+        with started(command, {"DATABASE_URL": database_url}, folder / "bare.log") as bare:
             until_ready(ports[0], _bare.PATH, folder / "bare.log")
             authorization = f"Bearer {token}"
             yield (

@@ -58,8 +58,11 @@ if ! fits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&
 fi
 rm -f .venv/ready-runtime .venv/ready-dev
 say "setup: installing requirements/$set_name.lock"
+# Where Python is told not to keep bytecode, each start would compile everything again.
+compile=${PYTHONDONTWRITEBYTECODE:+--compile-bytecode}
 if [ "$(installer)" = uv ]; then
-    .venv/bin/python -m uv pip install --python .venv/bin/python \
+    # shellcheck disable=SC2086 - empty or one word
+    .venv/bin/python -m uv pip install --python .venv/bin/python $compile \
         --require-hashes -r "requirements/$set_name.lock"
     .venv/bin/python -m uv pip install --quiet --python .venv/bin/python \
         --no-deps --no-build-isolation --editable .

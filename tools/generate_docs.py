@@ -60,8 +60,9 @@ def code(words: Iterable[str]) -> str:
 
 
 def first_sentence(text: str | None) -> str:
-    """What a docstring says before it goes into detail."""
+    """What a docstring says before it goes into detail, without references to the contract."""
     paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
+    paragraph = re.sub(r" \((?:contract|\w+\.md)[^)]*\)", "", paragraph)
     return re.split(r"(?<=[^.]\.)\s+(?=[A-Z`])", paragraph)[0].rstrip(".:")
 
 
@@ -89,13 +90,15 @@ def accepted(kind: Any) -> str:
     bare, meta = kind.__origin__, kind.__metadata__[0]
     options = get_args(bare) if get_origin(bare) in (Union, UnionType) else (bare,)
     (option,) = (option for option in options if option is not NoneType)
+    if get_origin(option) is Annotated:
+        return accepted(option)
     if get_origin(option) is Literal:
         return code(get_args(option))
     if option is bool:
         return code(("true", "false"))
     if option in (int, float):
-        most = f" to {meta.le:,}" if meta.le is not None else " or more"
-        return f"{meta.ge:,}{most}".replace(",", " ") if meta.ge is not None else "number"
+        most = f" to {meta.le}" if meta.le is not None else " or more"
+        return f"{meta.ge}{most}" if meta.ge is not None else "number"
     words = {settings.Secret: "secret", settings.Names: "list", Path: "path", UUID: "UUID"}
     return words.get(option, "text")
 
@@ -125,13 +128,24 @@ SERVICE = """\
 **yes**: may do it. **403**: is told that it is forbidden. **404**: is told that there is nothing.
 
 {actions}
+
+{besides}
 """
+
+BESIDES = {
+    "user": "Every member but the owner may leave; everybody may ask whether he is one himself.",
+}
+"""Where a verb lets the person concerned do what the table gives to others only."""
 
 
 def permissions() -> str:
     """The whole of docs/permissions.md."""
     tables = [
-        SERVICE.format(service=service, actions=actions(module.PERMISSIONS))
+        SERVICE.format(
+            service=service,
+            actions=actions(module.PERMISSIONS),
+            besides=BESIDES.get(service, ""),
+        )
         for service in SERVICES
         if (module := module_of(service, "access")) is not None
     ]
@@ -250,9 +264,9 @@ def jobs() -> str:
                 f"`{job.name}`",
                 period(job.every),
                 "one replica" if job.leased else "every replica",
-                first_sentence(job.run.__doc__),
+                first_sentence(job.run.__doc__).partition("; the job")[0],
             )
-            for job in sorted(app.jobs(settings.from_env({})), key=lambda job: job.name)
+            for job in sorted(app.jobs(), key=lambda job: job.name)
         ),
     )
 

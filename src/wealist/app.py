@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from wealist import __version__
+from wealist.auth import api as auth
 from wealist.auth import people
 from wealist.auth.routes import router as auth_router
 from wealist.core import (
@@ -19,6 +20,7 @@ from wealist.core import (
     edge_socket,
     envelopes,
     events,
+    health,
     idempotency,
     identity,
     internal,
@@ -62,7 +64,12 @@ def jobs() -> list[Job]:
 def create_app(settings: Settings) -> Litestar:
     """The Litestar app of both ports; opens nothing before its lifespan starts."""
     return Litestar(
-        route_handlers=[*ROUTERS, *objects_http.handlers, *page_handlers],
+        route_handlers=[
+            *ROUTERS,
+            health.exposition_route("/metrics"),
+            *objects_http.handlers,
+            *page_handlers,
+        ],
         dependencies={
             "caller": Provide(identity.caller, sync_to_thread=False),
             "if_match": Provide(versions.if_match),
@@ -119,6 +126,7 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(identity.close)
         await objects.open(settings)
         stack.push_async_callback(objects.close)
+        auth.open(settings)
         people.use(user)
         yield
 

@@ -32,6 +32,26 @@ def _const(value: Any) -> Body:
 EMPTY = _const({})
 
 CELLS: dict[str, Cell] = {
+    # --- auth
+    "GET /svc/auth/.well-known/jwks.json": Cell(),
+    "GET /svc/auth/.well-known/openid-configuration": Cell(),
+    "POST /svc/auth/api/auth/refresh": Cell(
+        ok=401, body=_const({"refreshToken": "x"}), why="the token in the body is what counts"
+    ),
+    "POST /svc/auth/api/auth/validate": Cell(body=_const({"token": "x"})),
+    "POST /svc/auth/api/auth/logout": Cell(
+        only={"anonymous": 401, "expired": 401},
+        why="it checks the token itself; signing out twice is fine",
+    ),
+    "GET /svc/auth/api/auth/me": Cell(),
+    "GET /svc/auth/api/test/status": Cell(),
+    "POST /svc/auth/api/test/token": Cell(
+        body=_const({"email": "robot@example.com"}), why="enabled for these tests"
+    ),
+    "GET /svc/auth/oauth2/authorization/google": Cell(why="the built-in page of development"),
+    "GET /svc/auth/oauth2/callback/google": Cell(ok=302, why="to the target, with an error"),
+    "GET /svc/auth/login/oauth2/code/google": Cell(ok=302),
+    "POST /svc/auth/oauth2/dev/sign-in": Cell(ok=400, why="no state was begun"),
     # --- user: accounts
     "GET /svc/user/api/users/me": Cell(),
     "DELETE /svc/user/api/users/me": Cell(

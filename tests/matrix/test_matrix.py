@@ -16,11 +16,11 @@ from wealist.core.access import Role, RouteAccess
 from wealist.core.settings import from_env
 from wealist.user.access import PERMISSIONS
 
-ROUTES = [
+ROUTES = sorted(
     route
     for route in access.routes(app.create_app(from_env({"ENABLE_TEST_AUTH": "true"})))
     if route.path.startswith("/svc/") and route.method != "HEAD"
-]
+)
 PLATFORM = ("/health", "/metrics", "/actuator", "/ready", "/swagger-ui", "/v3")
 
 

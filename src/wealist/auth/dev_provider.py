@@ -16,7 +16,7 @@ from wealist.auth.failures import SignInError
 from wealist.auth.identities import Identity
 from wealist.auth.states import Pending
 from wealist.core import server_secret
-from wealist.core.errors import AppError
+from wealist.core.errors import Invalid
 from wealist.core.text import required
 from wealist.core.wire import Email
 
@@ -98,12 +98,12 @@ def policy(target: str) -> str:
 
 
 def code(pending: Pending, *, name: str, email: str) -> str:
-    """A code for who was typed in, good for this sign-in only. Raises `AppError` for bad input."""
+    """A code for who was typed in, good for this sign-in only. Raises `Invalid` for bad input."""
     name = required(name, field="name", limit=NAME)
     try:
         email = msgspec.convert(email.strip(), Email)
     except msgspec.ValidationError:
-        raise AppError("email: this is no e-mail address") from None
+        raise Invalid("must be an e-mail address", field="email") from None
     content = msgspec.json.encode(_Code(pending.state, email, name))
     return _box().encrypt(content).decode()
 

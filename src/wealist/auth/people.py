@@ -29,7 +29,8 @@ class People(Protocol):
         subject: str | None = None,
         user_id: UUID | None = None,
     ) -> Person:
-        """The person whom a provider knows by `subject`, whose `email` it has verified.
+        """The person whom a provider knows by `subject`, else the one with the id `user_id`, else
+        the one with this address, which the provider has verified.
 
         A new one gets the id `user_id`, if one is named. Raises `AppError` for somebody who may
         not sign in.

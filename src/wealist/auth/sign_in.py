@@ -14,8 +14,8 @@ from wealist.auth.failures import SignInError
 from wealist.auth.identities import Identity
 from wealist.auth.states import Pending
 from wealist.auth.targets import Targets, csp_source, with_query
-from wealist.core import site
-from wealist.core.errors import AppError, NotFound, Unavailable
+from wealist.core import envelopes, site
+from wealist.core.errors import Invalid, NotFound, Unavailable
 from wealist.core.settings import Settings
 
 CALLBACK = "/oauth2/callback/google"
@@ -80,11 +80,11 @@ class SignIn:
             raise NotFound("there is nothing under this address")
         pending = states.find(given.get("state", ""), cookies)
         if pending is None:
-            return _failed(self.targets.default, _stale())
+            return _failed(self.targets.default, _stale())._replace(status=303)
         name, email = given.get("name", ""), given.get("email", "")
         try:
             code = dev_provider.code(pending, name=name, email=email)
-        except AppError as error:
+        except Invalid as error:
             step = _form(pending, name=name, email=email, problem=error.message)
             return step._replace(pending=None, status=400)
         location = with_query(_DEV_CALLBACK, {"code": code, "state": pending.state})
@@ -95,21 +95,11 @@ class SignIn:
         state = query.get("state", "")
         pending = states.find(state, cookies)
         if pending is None:
-            return _failed(self.targets.default, _stale())
+            return _failed(self.targets.default, _stale(), done=state)
         try:
             location = await self._signed_in(query, pending)
-        except SignInError as error:
-            return _failed(pending.target, error, done=state)
-        except Unavailable:
-            error = SignInError("temporarily_unavailable", "sign-in is not possible now; try again")
-            return _failed(pending.target, error, done=state)
-        except AppError as refused:
-            error = SignInError("sign_in_refused", refused.message)
-            return _failed(pending.target, error, done=state)
-        except Exception:
-            log.exception("a sign-in failed")
-            error = SignInError("server_error", "something went wrong on our side; try again")
-            return _failed(pending.target, error, done=state)
+        except Exception as error:
+            return _failed(pending.target, _failure(error), done=state)
         return Step(location, done=state)
 
     async def _signed_in(self, query: Mapping[str, str], pending: Pending) -> str:
@@ -166,6 +156,20 @@ def _stale() -> SignInError:
     return SignInError(
         "invalid_state", "this sign-in was begun elsewhere, has ended, or took too long; try again"
     )
+
+
+def _failure(error: Exception) -> SignInError:
+    """What the target is told of anything that went wrong."""
+    if isinstance(error, SignInError):
+        return error
+    match envelopes.translate(error):
+        case Unavailable():
+            return SignInError("temporarily_unavailable", "sign-in is not possible now; try again")
+        case envelopes.Unexpected():
+            log.error("a sign-in failed", exc_info=error)
+            return SignInError("server_error", "something went wrong on our side; try again")
+        case refused:
+            return SignInError("sign_in_refused", refused.message)
 
 
 def _refusal(code: str) -> SignInError:

@@ -1,11 +1,11 @@
-"""Tokens without signing in, for load tests and end-to-end tests of clients; never in production."""
+"""Tokens without signing in: for load tests and clients' tests, never in production."""
 
 from hmac import compare_digest
 from uuid import UUID
 
 from wealist.auth import people, sessions
 from wealist.auth.wire import SignedIn, TestIdentity, TestStatus
-from wealist.core.errors import Forbidden, NotFound
+from wealist.core.errors import Conflict, Forbidden, NotFound
 from wealist.core.settings import Settings
 
 HEADER = "x-test-auth-secret"
@@ -28,7 +28,8 @@ def status() -> TestStatus:
 async def issue(wanted: TestIdentity, secret: str) -> SignedIn:
     """A session for whoever is wanted; a person who doesn't exist yet is created.
 
-    Raises `NotFound` where test tokens are off, `Forbidden` without the configured secret.
+    Raises `NotFound` where test tokens are off, `Forbidden` without the configured secret,
+    `Conflict` when the id and the address belong to two people.
     """
     _enabled()
     expected = _settings.test_auth_secret
@@ -42,9 +43,10 @@ async def issue(wanted: TestIdentity, secret: str) -> SignedIn:
         email=email,
         name=wanted.name or email.partition("@")[0],
         provider="test",
-        subject=str(user_id) if user_id is not None else None,
         user_id=user_id,
     )
+    if user_id is not None and person.user_id != user_id:
+        raise Conflict("another user has this e-mail address")
     return await sessions.start(person)
 
 

@@ -62,30 +62,19 @@ def go_routes(service: str, base: str = "") -> list[HTTPRouteHandler]:
             readiness.state.ready, "not_configured" if service == "user" else readiness.state.redis
         )
 
-    metrics_paths = ["/metrics", f"{base}/metrics"] if service == "board" and base else ["/metrics"]
+    paths = ["/metrics", f"{base}/metrics"] if service == "board" and base else ["/metrics"]
+    return [live, ready, exposition_route(*paths)]
 
-    @get(metrics_paths, opt={"access": "internal"}, sync_to_thread=False)
+
+def exposition_route(*paths: str) -> HTTPRouteHandler:
+    """All metrics of the process as Prometheus text, for the internal port."""
+
+    @get(list(paths), opt={"access": "internal"}, sync_to_thread=False)
     def exposition() -> Response[bytes]:
         """All metrics of the process as Prometheus text."""
         return _exposition()
 
-    return [live, ready, exposition]
-
-
-def platform_routes() -> list[HTTPRouteHandler]:
-    """What belongs to no service: `/health` of the gateway itself and `/metrics`."""
-
-    @get("/health", opt={"access": "public"}, media_type="text/plain", sync_to_thread=False)
-    def healthy() -> str:
-        """The process answers."""
-        return "healthy\n"
-
-    @get("/metrics", opt={"access": "internal"}, sync_to_thread=False)
-    def exposition() -> Response[bytes]:
-        """All metrics of the process as Prometheus text."""
-        return _exposition()
-
-    return [healthy, exposition]
+    return exposition
 
 
 def auth_routes() -> list[HTTPRouteHandler]:

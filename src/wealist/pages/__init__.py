@@ -6,6 +6,6 @@ nothing inline, nothing from another host. What pages do, they do over the same 
 any other client.
 """
 
-from wealist.pages.routes import handlers, openapi_config
+from wealist.pages.routes import handlers
 
-__all__ = ["handlers", "openapi_config"]
+__all__ = ["handlers"]

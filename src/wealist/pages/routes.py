@@ -3,9 +3,7 @@
 from typing import Any
 
 import msgspec
-from litestar import HttpMethod, Request, Response, Router, route
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar import HttpMethod, Request, Response, route
 from litestar.params import FromPath
 
 from wealist.core.errors import NotFound
@@ -79,16 +77,3 @@ async def icon(request: AnyRequest) -> Response[Any]:
 
 
 handlers = [welcome, signed_in, reference, document, asset, icon]
-
-
-def openapi_config(title: str, version: str) -> OpenAPIConfig:
-    """Litestar's part of the document. Its own pages, which load scripts from elsewhere, are off;
-    naming no plugin at all would switch every one of them on."""
-    return OpenAPIConfig(
-        title=title,
-        version=version,
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        openapi_router=Router(
-            "/svc/auth/v3", route_handlers=[], opt=ACCESS, include_in_schema=False
-        ),
-    )

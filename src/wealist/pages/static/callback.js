@@ -9,9 +9,11 @@
   const REASONS = {
     access_denied: 'You did not agree to sign in. Nothing has been changed.',
     oauth_not_configured: 'Whoever runs this server has not set up a sign-in provider yet.',
-    temporarily_unavailable: 'The sign-in provider can’t be reached at the moment.',
+    provider_unavailable: 'The sign-in provider can’t be reached at the moment.',
+    temporarily_unavailable: 'The server is busy or just starting. Try again in a moment.',
     invalid_state: 'This sign-in took too long, or was begun in another window.',
-    email_not_verified: 'Your e-mail address is not verified at the sign-in provider.',
+    email_missing: 'The sign-in provider did not tell your e-mail address, which we need.',
+    email_unverified: 'Your e-mail address is not verified at the sign-in provider.',
   };
 
   const accessToken = query.get('accessToken');

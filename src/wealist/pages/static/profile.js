@@ -50,6 +50,7 @@ function portrait(profile, use) {
 export async function profileForm(home, workspaceId) {
   const place = { 'X-Workspace-Id': workspaceId };
   const profile = await call('GET', '/profiles/me', undefined, place);
+  profile.profileImageUrl ??= home.profile.profileImageUrl; // as the others see it, too
   const usual = workspaceId === NIL;
   const borrowed = profile.workspaceId !== workspaceId;
 

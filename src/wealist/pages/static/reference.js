@@ -40,7 +40,11 @@ function fields(schema, above = []) {
     fields(inner, [...above, whole]))));
 }
 
+const optional = (schema) => [schema, ...(schema.oneOf ?? schema.anyOf ?? [])].some(({ type }) => [type].flat().includes('null'));
+
+/** A body to begin with; null, where it is allowed, leaves things as they are. */
 function example(schema, above = []) {
+  if (optional(schema)) return null;
   const whole = resolve(schema);
   if (above.includes(whole)) return null;
   if (whole.default !== undefined) return whole.default;

@@ -111,7 +111,7 @@ async function joinRequests({ base }, people) {
 
 function myProfile({ home, place }, people) {
   const node = fold('My profile here');
-  const shownIn = { reload: () => Promise.all([home.reload(), people.refresh()]) };
+  const shownIn = { ...home, reload: () => Promise.all([home.reload(), people.refresh()]) };
   node.addEventListener('toggle', async () => node.append(await profileForm(shownIn, place.workspaceId)), { once: true });
   return node;
 }

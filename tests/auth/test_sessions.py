@@ -1,0 +1,401 @@
+"""Refreshing, signing out and asking whether a token counts, over HTTP."""
+
+import asyncio
+import time
+from contextvars import Context
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import pytest
+from msgspec import structs
+
+from tests.auth.peers import Service, opened
+from wealist.core import identity, keys
+from wealist.core.settings import Secret, Settings
+from wealist.embedded.valkey import Valkey
+
+REFRESH = "/svc/auth/api/auth/refresh"
+LOGOUT = "/svc/auth/api/auth/logout"
+VALIDATE = "/svc/auth/api/auth/validate"
+ME = "/svc/auth/api/auth/me"
+TOKEN = "/svc/auth/api/test/token"
+
+
+async def signed_in(browser: httpx.AsyncClient, **who: str) -> dict[str, Any]:
+    answer = await browser.post(TOKEN, json=who)
+    assert answer.status_code == 200, answer.text
+    session: dict[str, Any] = answer.json()
+    return session
+
+
+async def refresh(browser: httpx.AsyncClient, token: Any) -> httpx.Response:
+    return await browser.post(REFRESH, json={"refreshToken": token})
+
+
+def bearer(session: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session['accessToken']}"}
+
+
+async def counts(browser: httpx.AsyncClient, session: dict[str, Any]) -> bool:
+    answer = await browser.get(ME, headers=bearer(session))
+    return answer.status_code == 200
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return found
+
+
+def signed(**changes: Any) -> str:
+    now = int(time.time())
+    claims = {
+        "sub": str(uuid4()),
+        "iss": "wealist-auth-service",
+        "iat": now,
+        "exp": now + 60,
+        "type": "refresh",
+        "jti": "1",
+        "fid": "f",
+        **changes,
+    }
+    held = keys.current()
+    return jwt.encode(claims, held.private, "RS256", headers={"kid": held.kid})
+
+
+async def test_a_refresh_gives_a_new_pair_of_the_same_session(browser: httpx.AsyncClient) -> None:
+    first = await signed_in(browser, email="kim@example.com", name="Kim")
+    answer = await refresh(browser, first["refreshToken"])
+    assert answer.status_code == 200
+    second = answer.json()
+    assert list(second) == ["accessToken", "refreshToken", "userId", "expiresIn", "tokenType"]
+    assert second["userId"] == first["userId"]
+    assert (second["tokenType"], second["expiresIn"]) == ("Bearer", 1800)
+    assert second["accessToken"] != first["accessToken"]
+    assert second["refreshToken"] != first["refreshToken"]
+    families = {claims_of(s[t])["fid"] for s in (first, second) for t in s if t.endswith("Token")}
+    assert len(families) == 1
+    assert claims_of(second["accessToken"])["email"] == "kim@example.com"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_refresh_takes_the_address_from_the_users_not_from_the_old_token(
+    auth: Service, browser: httpx.AsyncClient
+) -> None:
+    session = await signed_in(browser, email="old@example.com")
+    (person,) = auth.people.all.values()
+    person.email = "new@example.com"
+    answer = await refresh(browser, session["refreshToken"])
+    assert claims_of(answer.json()["accessToken"])["email"] == "new@example.com"
+
+
+async def test_twenty_refreshes_of_one_token_at_once_all_get_the_same_pair(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    tasks = [
+        asyncio.create_task(refresh(browser, session["refreshToken"]), context=Context())
+        for _ in range(20)
+    ]
+    answers = await asyncio.gather(*tasks)
+    assert {answer.status_code for answer in answers} == {200}
+    (pair,) = {answer.text for answer in answers}
+    assert pair
+    assert await counts(browser, answers[0].json())
+
+
+async def test_a_late_tab_gets_the_pair_that_is_live_now(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    second = (await refresh(browser, session["refreshToken"])).json()
+    third = (await refresh(browser, second["refreshToken"])).json()
+    assert (await refresh(browser, session["refreshToken"])).json() == third
+    assert (await refresh(browser, second["refreshToken"])).json() == third
+    fourth = await refresh(browser, third["refreshToken"])
+    assert fourth.status_code == 200
+    assert fourth.json() != third
+
+
+async def test_a_reused_refresh_token_revokes_its_family(auth_settings: Settings) -> None:
+    short = structs.replace(auth_settings, refresh_grace_seconds=1)
+    async with opened(short) as service, service.browser() as browser:
+        session = await signed_in(browser)
+        second = (await refresh(browser, session["refreshToken"])).json()
+        assert await counts(browser, second)
+        await asyncio.sleep(1.05)
+        stolen = await refresh(browser, session["refreshToken"])
+        assert (stolen.status_code, stolen.json()["code"]) == (401, "AUTH006")
+        assert not await counts(browser, second), "the access token ends with its family"
+        rightful = await refresh(browser, second["refreshToken"])
+        assert (rightful.status_code, rightful.json()["code"]) == (401, "AUTH006")
+
+
+async def test_another_session_of_the_same_person_is_not_touched(
+    browser: httpx.AsyncClient,
+) -> None:
+    one, other = await signed_in(browser), await signed_in(browser)
+    assert one["userId"] == other["userId"]
+    await browser.post(LOGOUT, headers=bearer(one))
+    assert not await counts(browser, one)
+    assert await counts(browser, other)
+    assert (await refresh(browser, other["refreshToken"])).status_code == 200
+
+
+async def test_a_person_who_is_gone_cannot_refresh(
+    auth: Service, browser: httpx.AsyncClient
+) -> None:
+    session = await signed_in(browser)
+    (person,) = auth.people.all.values()
+    person.active = False
+    answer = await refresh(browser, session["refreshToken"])
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH001")
+    person.active = True
+    assert (await refresh(browser, session["refreshToken"])).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"refreshToken": ""}, {"refreshToken": "  "}, {"refreshToken": None}]
+)
+async def test_a_refresh_without_a_token_is_unauthorized(
+    body: dict[str, Any], browser: httpx.AsyncClient
+) -> None:
+    answer = await browser.post(REFRESH, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH001")
+    assert answer.json().keys() == {"code", "message"}
+
+
+@pytest.mark.parametrize("path", [REFRESH, VALIDATE])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"x"', b"\xff", b'{"refreshToken":5,"token":5}']
+)
+async def test_a_body_that_cannot_be_read_is_a_bad_request(
+    path: str, body: bytes, browser: httpx.AsyncClient
+) -> None:
+    answer = await browser.post(path, content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "AUTH400")
+
+
+async def test_names_in_another_case_and_unknown_members_are_accepted(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    body = {"REFRESHTOKEN": session["refreshToken"], "more": [1]}
+    assert (await browser.post(REFRESH, json=body)).status_code == 200
+
+
+async def test_every_wrong_refresh_token_is_told_by_its_code(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    head, body, signature = session["refreshToken"].split(".")
+    wrong = {
+        "x": "AUTH004",
+        f"{head}.{body}": "AUTH004",
+        f"{head}.{body}.{signature[:-42]}": "AUTH003",
+        f"eyJhbGciOiJub25lIn0.{body}.": "AUTH005",
+        session["accessToken"]: "AUTH001",
+        signed(exp=int(time.time()) - 10): "AUTH002",
+        signed(iss="other"): "AUTH001",
+        signed(sub="admin"): "AUTH001",
+    }
+    for token, code in wrong.items():
+        answer = await refresh(browser, token)
+        assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert (await refresh(browser, session["refreshToken"])).status_code == 200
+
+
+async def test_a_genuine_token_of_an_unknown_session_is_refused(
+    auth: Service, browser: httpx.AsyncClient
+) -> None:
+    session = await signed_in(browser)
+    answer = await refresh(browser, signed(sub=session["userId"]))
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH006")
+
+
+# --- signing out ---------------------------------------------------------------------------------
+
+
+async def test_signing_out_ends_access_and_refresh_token_and_can_be_repeated(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    newer = (await refresh(browser, session["refreshToken"])).json()
+    for _ in range(2):
+        answer = await browser.post(LOGOUT, headers=bearer(session))
+        assert (answer.status_code, answer.json()["success"]) == (200, True)
+    for tokens in (session, newer):
+        assert not await counts(browser, tokens)
+        refused = await refresh(browser, tokens["refreshToken"])
+        assert (refused.status_code, refused.json()["code"]) == (401, "AUTH006")
+
+
+async def test_signing_out_with_an_expired_access_token_needs_the_refresh_token(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    old = claims_of(session["accessToken"])
+    expired = {"Authorization": f"Bearer {signed(**(old | {'exp': int(time.time()) - 9}))}"}
+    answer = await browser.post(LOGOUT, headers=expired)
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH002")
+    assert await counts(browser, session)
+    body = {"refreshToken": session["refreshToken"]}
+    assert (await browser.post(LOGOUT, headers=expired, json=body)).status_code == 200
+    assert not await counts(browser, session)
+
+
+async def test_signing_out_with_the_refresh_token_of_another_session_ends_both(
+    browser: httpx.AsyncClient,
+) -> None:
+    one, other = await signed_in(browser), await signed_in(browser)
+    body = {"refreshToken": other["refreshToken"]}
+    assert (await browser.post(LOGOUT, headers=bearer(one), json=body)).status_code == 200
+    assert not await counts(browser, one)
+    assert not await counts(browser, other)
+
+
+async def test_a_wrong_refresh_token_does_not_keep_anybody_signed_in(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    for body in ({"refreshToken": "junk"}, {"refreshToken": None}, {}):
+        answer = await browser.post(LOGOUT, headers=bearer(session), json=body)
+        assert answer.status_code == 200
+    assert not await counts(browser, session)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic eDp5", "token"])
+async def test_signing_out_without_a_token_is_unauthorized(
+    header: str | None, browser: httpx.AsyncClient
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = await browser.post(LOGOUT, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH001")
+
+
+async def test_signing_out_with_a_forged_token_ends_nothing(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    forged = session["accessToken"][:-42]
+    answer = await browser.post(LOGOUT, headers={"Authorization": f"Bearer {forged}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH003")
+    assert await counts(browser, session)
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+async def test_validate_tells_whose_token_it_is(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    answer = await browser.post(VALIDATE, json={"token": session["accessToken"]})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "userId": session["userId"],
+        "valid": True,
+        "message": "Token is valid",
+    }
+
+
+async def test_validate_answers_200_with_the_reason_for_every_token_that_does_not_count(
+    browser: httpx.AsyncClient,
+) -> None:
+    session = await signed_in(browser)
+    ended = await signed_in(browser)
+    await browser.post(LOGOUT, headers=bearer(ended))
+    reasons = {}
+    for token in (
+        "",
+        None,
+        "junk",
+        session["refreshToken"],
+        ended["accessToken"],
+        signed(type="access", exp=int(time.time()) - 9),
+        session["accessToken"][:-42],
+    ):
+        answer = await browser.post(VALIDATE, json={"token": token})
+        assert answer.status_code == 200
+        body = answer.json()
+        assert body.keys() == {"valid", "message"}
+        assert body["valid"] is False
+        reasons[token] = body["message"]
+    assert reasons[""] == reasons[None] == "Token is required"
+    assert "expired" in next(r for t, r in reasons.items() if t and "expired" in r)
+    assert len(set(reasons.values())) == 6
+
+
+async def test_me_is_who_the_users_say_and_ends_with_the_account(
+    auth: Service, browser: httpx.AsyncClient
+) -> None:
+    session = await signed_in(browser, email="kim@example.com", name="Kim")
+    answer = await browser.get(ME, headers=bearer(session))
+    assert answer.json() == {
+        "userId": session["userId"],
+        "email": "kim@example.com",
+        "name": "Kim",
+    }
+    (person,) = auth.people.all.values()
+    person.active = False
+    answer = await browser.get(ME, headers=bearer(session))
+    assert (answer.status_code, answer.json()["code"]) == (401, "AUTH001")
+
+
+async def test_me_is_told_to_nobody_else(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    refresh_token = {"Authorization": f"Bearer {session['refreshToken']}"}
+    for headers, code in (({}, "AUTH001"), (refresh_token, "AUTH001")):
+        answer = await browser.get(ME, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, code)
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_the_published_keys_check_our_tokens(browser: httpx.AsyncClient) -> None:
+    session = await signed_in(browser)
+    answer = await browser.get("/svc/auth/.well-known/jwks.json")
+    published = jwt.PyJWKSet.from_dict(answer.json())
+    kid = jwt.get_unverified_header(session["accessToken"])["kid"]
+    claims = jwt.decode(session["accessToken"], published[kid], algorithms=["RS256"])
+    assert claims["sub"] == session["userId"]
+
+
+async def test_the_configuration_names_addresses_under_the_public_one(
+    browser: httpx.AsyncClient,
+) -> None:
+    answer = await browser.get("/svc/auth/.well-known/openid-configuration")
+    body = answer.json()
+    assert body["issuer"] == "wealist-auth-service"
+    assert body["response_types_supported"] == ["code"]
+    assert body["scopes_supported"] == ["openid", "email", "profile"]
+    for name in ("jwks_uri", "authorization_endpoint", "userinfo_endpoint", "token_endpoint"):
+        assert body[name].startswith("http://test/")
+    assert (await browser.get(body["jwks_uri"])).status_code == 200
+    assert (await browser.get(body["userinfo_endpoint"])).status_code == 401
+
+
+# --- Redis ---------------------------------------------------------------------------------------
+
+
+async def test_while_redis_is_away_nobody_is_let_in_and_it_recovers_by_itself(
+    auth_settings: Settings, tmp_path: Path
+) -> None:
+    valkey = await Valkey.start(tmp_path / "valkey")
+    shared = structs.replace(auth_settings, redis_url=Secret(valkey.url))
+    async with opened(shared) as service, service.browser() as browser:
+        session = await signed_in(browser)
+        other = await signed_in(browser)
+        assert await counts(browser, session)
+        await valkey.kill()
+        identity.verifier().clear()
+        for answer in (
+            await refresh(browser, session["refreshToken"]),
+            await browser.post(LOGOUT, headers=bearer(session)),
+            await browser.post(VALIDATE, json={"token": other["accessToken"]}),
+            await browser.get(ME, headers=bearer(session)),
+            await browser.post(TOKEN),
+        ):
+            assert answer.status_code == 503
+            assert answer.json()["code"] == "AUTH008"
+            assert int(answer.headers["retry-after"]) > 0
+        await valkey.restart()
+        again = await signed_in(browser)
+        assert await counts(browser, again)
+        assert (await refresh(browser, again["refreshToken"])).status_code == 200
+        lost = await refresh(browser, session["refreshToken"])
+        assert (lost.status_code, lost.json()["code"]) == (401, "AUTH006")
+    await valkey.stop()

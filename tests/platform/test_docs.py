@@ -1,0 +1,284 @@
+"""What the documents say is what the program does."""
+
+import ast
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from msgspec import structs
+from tools import generate_docs
+
+from tests.people import Server
+from tests.platform.test_architecture import BELOW
+from wealist import cli
+from wealist.core import db, events, keys, metrics, series, settings
+from wealist.core.envelopes import SERVICES
+from wealist.core.settings import Secret, Settings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+LONGEST_DECISION = 25
+
+OWNERS_CHOICE = set(
+    """
+    litestar uvicorn msgspec piccolo asyncpg redis authlib pyjwt aioboto3 structlog
+    opentelemetry-sdk pytest
+    """.split()  # noqa: SIM905 - reads better than twelve quoted names
+)
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The contents of a document's fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+
+
+def rows(document: str) -> Iterator[list[str]]:
+    """The cells of a document's table rows, heads and rules left out."""
+    lines = document.splitlines()
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if line.startswith("| ") and not line.startswith("| ---") and "| ---" not in following:
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+
+
+def words(document: str) -> set[str]:
+    """What stands in backticks."""
+    return set(re.findall(r"`([^`\n]+)`", document))
+
+
+# --- generated parts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", generate_docs.DOCUMENTS)
+def test_generated_documentation_is_up_to_date(name: str) -> None:
+    assert text(name) == generate_docs.document(name), f"run `make docs`: {name} is behind the code"
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        file, _, anchor = target.partition("#")
+        found = path.parent / file if file else path
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            slugs = [re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in headings]
+            assert anchor in slugs, target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_setting_that_is_named_exists(path: Path) -> None:
+    known = {variable.name for variable in settings.variables()}
+    prefixes = {name.split("_")[0] + "_" for name in known} - {"SERVICE_", "LOG_"}
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", path.read_text()))
+    wrong = {name for name in named - known if name.startswith(tuple(prefixes))}
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_is_named_exists(path: Path) -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", text("Makefile"), re.MULTILINE)
+    assert targets
+    written = path.read_text()
+    commands = "\n".join([*words(written), *blocks(written, "sh")])
+    for target in re.findall(r"\bmake ([a-z][a-z0-9-]*)", commands):
+        assert target in targets[1].split(), target
+    for command in re.findall(
+        r"(?<![-\w./])(?:\.venv/bin/)?wealist ([a-z]+(?: [a-z]+)?)", commands
+    ):
+        assert understood(command.split()), command
+
+
+def understood(command: list[str]) -> bool:
+    """Whether the command line accepts these words, given a NAME where it wants one."""
+    try:
+        cli.parser().parse_args([*command, *(["NAME"] if command[1:] == ["run"] else [])])
+    except SystemExit:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_of_ours_that_is_named_exists(path: Path) -> None:
+    roots = ("src/", "tests/", "migrations/", "docs/", "tools/", "benchmarks/", "requirements/")
+    example = text("docs/examples/add-a-field.patch")
+    for word in words(path.read_text()):
+        if word.startswith(roots) and not set(word) & set("*…<{ "):
+            assert (ROOT / word).exists() or f"b/{word}" in example, word
+        elif re.fullmatch(r"(core|auth|user|pages|embedded)/\w+\.(py|sqlite)", word):
+            assert (ROOT / "src" / "wealist" / word).exists(), word
+
+
+# --- docs/architecture.md --------------------------------------------------------------------
+
+
+def test_the_import_table_is_the_one_that_is_enforced() -> None:
+    section = text("docs/architecture.md").partition("## Who may import whom")[2]
+    told = {words(row[0]).pop(): words(row[1]) for row in rows(section.partition("\n## ")[0])}
+    assert told == BELOW
+
+
+# --- docs/events.md --------------------------------------------------------------------------
+
+
+class Function(NamedTuple):
+    """A function that hands its parameter `kind` on to the log: where that stands, its default."""
+
+    place: int
+    default: str | None
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """The modules of all services by their bare names, as calls name them."""
+    for service in SERVICES:
+        for path in sorted((ROOT / "src" / "wealist" / service).glob("*.py")):
+            yield path.stem, ast.parse(path.read_text())
+
+
+def forwarders() -> dict[str, Function]:
+    """Functions with a parameter `kind` that append events with it, as `module.function`."""
+    found = {}
+    for module, tree in modules():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            arguments = [*node.args.args, *node.args.kwonlyargs]
+            names = [argument.arg for argument in arguments]
+            if "kind" not in names or "events.append" not in ast.unparse(node):
+                continue
+            missing: list[ast.expr | None] = [None]
+            positional = missing * (len(node.args.args) - len(node.args.defaults))
+            defaults = [*positional, *node.args.defaults, *node.args.kw_defaults]
+            default = defaults[names.index("kind")]
+            found[f"{module}.{node.name}"] = Function(
+                names.index("kind"), default.value if isinstance(default, ast.Constant) else None
+            )
+    return found
+
+
+def announced() -> Iterator[str]:
+    """The types of all events that the code appends, itself or through a forwarder."""
+    known = {"events.append": Function(1, None), **forwarders()}
+    for module, tree in modules():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            function = known.get(name if "." in name else f"{module}.{name}")
+            if function is None:
+                continue
+            given = [keyword.value for keyword in node.keywords if keyword.arg == "kind"]
+            given += node.args[function.place : function.place + 1]
+            if not given and function.default:
+                yield function.default
+            for value in given:
+                if isinstance(value, ast.Constant):
+                    yield value.value
+                else:
+                    assert ast.unparse(value) == "kind", f"{module}: which type is this? {name}"
+
+
+def test_the_events_in_the_document_are_the_events_in_the_code() -> None:
+    tables = text("docs/events.md").partition("## Payloads")[0]
+    told = {words(row[0]).pop() for row in rows(tables)}
+    assert told == set(announced())
+
+
+def test_each_event_has_one_payload_whatever_the_channel() -> None:
+    payloads: dict[str, set[str]] = {}
+    for row in rows(text("docs/events.md").partition("## Payloads")[0]):
+        payloads.setdefault(row[0], set()).update(words(row[1]))
+    assert all(len(found) == 1 for found in payloads.values())
+
+
+# --- docs/operations.md ----------------------------------------------------------------------
+
+
+def test_the_metrics_in_the_document_are_the_metrics_there_are() -> None:
+    section = text("docs/operations.md").partition("## Metrics")[2].partition("\n## ")[0]
+    told: set[str] = set()
+    for row in rows(section):
+        names = re.findall(r"`([^`]+)`", row[0])
+        stem = names[0].rpartition("_")[0]
+        told |= {name if not name.startswith("_") else stem + name for name in names}
+    prefixes = [f"{prefix}_" for prefix in series.NAMESPACES.values()]
+    there = set()
+    for family in metrics.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        if name.startswith(("process_", "python_")):
+            continue
+        common = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
+        shared = f"<service>_service_{common[0]}" if common else name
+        there.add(shared if shared in told else name)
+    assert there == told
+
+
+async def test_the_statements_for_a_restore_give_a_new_epoch(server: Server) -> None:
+    (statements,) = blocks(text("docs/operations.md"), "sql")
+    before = (await events.position("workspace:x")).epoch
+    async with db.transaction():
+        await db.execute(statements)
+        assert (await events.position("workspace:x")).epoch != before
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_signing_key_is_rotated_as_described(tmp_path: Path) -> None:
+    first = ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-out", "old.pem"]
+    subprocess.run(first, cwd=tmp_path, check=True)
+    (commands,) = blocks(text("docs/operations.md"), "bash")
+    subprocess.run(["bash", "-e", "-c", commands], cwd=tmp_path, check=True, capture_output=True)
+    pem = {path.stem: path.read_text() for path in tmp_path.glob("*.pem")}
+    now = Settings(jwt_rsa_private_key=Secret(pem["old"]), data_dir=tmp_path)
+    announcing = structs.replace(now, jwt_previous_public_keys=f"key-2={pem['new-public']}")
+    switched = structs.replace(
+        now,
+        jwt_rsa_private_key=Secret(pem["new"]),
+        jwt_rsa_key_id="key-2",
+        jwt_previous_public_keys=f"{now.jwt_rsa_key_id}={pem['old-public']}",
+    )
+    known = {kid: key.public_numbers() for kid, key in keys.load(announcing).public.items()}
+    assert known == {kid: key.public_numbers() for kid, key in keys.load(switched).public.items()}
+    assert keys.load(switched).kid == "key-2"
+
+
+# --- docs/decisions --------------------------------------------------------------------------
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+def test_a_decision_is_short_and_has_its_three_parts(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= LONGEST_DECISION
+    assert lines[0].startswith(f"# {int(path.name[:4])}. ")
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == ["## Context", "## Decision", "## Consequences"]
+
+
+def test_every_dependency_beyond_the_owners_list_has_a_reason() -> None:
+    project = tomllib.loads(text("pyproject.toml"))
+    declared = [
+        *project["project"]["dependencies"],
+        *project["build-system"]["requires"],
+        *(one for extra in project["project"]["optional-dependencies"].values() for one in extra),
+    ]
+    names = {re.split(r"[\[<>=!~]", requirement)[0] for requirement in declared}
+    reasons = "".join(path.read_text() for path in DECISIONS)
+    explained = {word.partition("[")[0] for word in words(reasons)}
+    assert names - OWNERS_CHOICE <= explained
