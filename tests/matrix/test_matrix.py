@@ -56,6 +56,7 @@ async def send(
         request_id=place.request_id,
         user_id=subject.id,
         text="Acme",
+        name="process_open_fds",
         capability="A" * 22 + "profiles~x.png",
     )
     headers = {"X-Workspace-Id": place.workspace_id} if cell.header else {}

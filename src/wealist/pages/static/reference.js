@@ -100,7 +100,7 @@ function attempt(method, path, parameters, body) {
     h('input', { name: `${where}.${name}`, required, autocomplete: 'off' }))),
   h('label', {}, 'More in the query', h('input', { name: '.query', placeholder: 'name=value&…', autocomplete: 'off' })),
   h('label', {}, 'More headers', h('textarea', { name: '.headers', rows: 2, placeholder: 'X-Workspace-Id: …', spellcheck: 'false' })),
-  body && h('label', {}, 'Body', h('textarea', { name: '.body', rows: 8, spellcheck: 'false' }, JSON.stringify(example(body), null, 2)))), output);
+  body && h('label', {}, 'Body', h('textarea', { name: '.body', rows: 8, spellcheck: 'false' }, JSON.stringify(example(resolve(body)), null, 2)))), output);
 }
 
 function pretty(text) {
