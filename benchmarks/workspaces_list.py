@@ -60,7 +60,7 @@ class Round(NamedTuple):
 @contextlib.contextmanager
 def started(command: list[str], env: Mapping[str, str], output: Path) -> Iterator[psutil.Process]:
     """A server process that ends with the block."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with output.open("wb") as file:
         child = subprocess.Popen(
             [sys.executable, "-m", *command],

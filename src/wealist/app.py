@@ -30,6 +30,7 @@ from wealist.core import (
     migrate,
     objects,
     objects_http,
+    params,
     readiness,
     redis,
     server_secret,
@@ -72,10 +73,11 @@ def create_app(settings: Settings) -> Litestar:
         ],
         dependencies={
             "caller": Provide(identity.caller, sync_to_thread=False),
-            "if_match": Provide(versions.if_match),
+            "if_match": Provide(versions.if_match, sync_to_thread=False),
         },
         dto=JsonBody,
         return_dto=None,
+        guards=[params.guard],
         middleware=[idempotency.IdempotencyMiddleware()],
         after_request=versions.add_etag,
         after_exception=[edge_socket.remember],
@@ -86,7 +88,9 @@ def create_app(settings: Settings) -> Litestar:
             version=__version__,
             path="/svc/auth/v3",
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            openapi_router=Router("/svc/auth/v3", route_handlers=[], opt={"access": "public"}),
+            openapi_router=Router(
+                "/svc/auth/v3", route_handlers=[], opt={"access": "public"}, include_in_schema=False
+            ),
         ),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,

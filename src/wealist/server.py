@@ -241,14 +241,19 @@ def serve(settings: Settings, say: Say = tell) -> int:
         if settings.log_level == "debug":
             traceback.print_exc()
         say(f"wealist: {reason(error)}")
-        return 1
+        return 2 if isinstance(_cause(error), SettingsError) else 1
     return 0
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def reason(error: BaseException) -> str:
     """One line that says what went wrong and, where it is known, what to do."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    error = _cause(error)
     if isinstance(error, AppError):
         return str(getattr(error, "advice", error.message))
     if isinstance(error, StartError | SettingsError):

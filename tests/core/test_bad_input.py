@@ -57,6 +57,15 @@ async def test_an_unusable_body_is_a_validation_error(server: Server, name: str)
     assert await untouched() == before
 
 
+async def test_who_asks_is_checked_before_what_and_where_before_the_body(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    ann = await server.person("Ann")
+    path = "/svc/user/api/workspaces/nonsense/members/invite"
+    assert (await client.post(path, content=b"{")).status_code == 401
+    assert (await ann.post(path, content=b"{")).json()["error"]["code"] == "BAD_REQUEST"
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "x"])
 async def test_the_content_type_is_not_looked_at(server: Server, kind: str) -> None:
     ann = await server.person("Ann")

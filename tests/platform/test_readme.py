@@ -1,6 +1,7 @@
 """The README is true: its commands run, its map is complete, its worked example works."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -122,7 +123,11 @@ def test_the_worked_example_migrates_and_passes_its_own_tests(patched: Path) -> 
     done = subprocess.run(
         [*run, *chosen, "-k", "homepage or settings or table"],
         cwd=patched,
-        env=environment(PYTHONPATH=patched / "src", PYTHONDONTWRITEBYTECODE="1"),
+        env=environment(
+            PYTHONPATH=patched / "src",
+            PYTHONDONTWRITEBYTECODE="1",
+            TEST_PG=os.environ.get("TEST_PG", ""),
+        ),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

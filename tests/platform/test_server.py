@@ -114,7 +114,9 @@ async def test_an_unreachable_database_gives_one_clear_line(tmp_path: Path) -> N
     assert "secret" not in refused.err + refused.out
 
 
-async def test_kill_9_leaves_no_postgresql_behind_and_data_that_starts_again(data_dir: Path) -> None:
+async def test_kill_9_leaves_no_postgresql_behind_and_data_that_starts_again(
+    data_dir: Path,
+) -> None:
     env = environment(WEALIST_DATA_DIR=data_dir)
     async with serving(env=env) as server:
         children = psutil.Process(server.pid).children(recursive=True)
@@ -123,3 +125,11 @@ async def test_kill_9_leaves_no_postgresql_behind_and_data_that_starts_again(dat
         assert psutil.wait_procs(children, timeout=10)[1] == []
     async with serving(env=env) as again:
         assert await again.stop() == 0
+
+
+async def test_a_key_that_cannot_be_read_is_a_wrong_setting(data_dir: Path) -> None:
+    env = environment(WEALIST_DATA_DIR=data_dir, JWT_RSA_PRIVATE_KEY="nonsense")
+    refused = await wealist("serve", "--port", "0", env=env)
+    assert refused.status == 2
+    assert "JWT_RSA_PRIVATE_KEY" in refused.complaints[-1]
+    assert "nonsense" not in refused.err

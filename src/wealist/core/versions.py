@@ -1,11 +1,17 @@
-"""Optimistic concurrency: `ETag` on what has a version, `If-Match` on what changes it (RFC 9110)."""
+"""Optimistic concurrency (RFC 9110): `ETag` on what has a version, `If-Match` on changes of it."""
 
 from typing import Annotated, Any
 
-from litestar import Request, Response
+from litestar import Response
+from litestar.params import HeaderParameter
 from msgspec import Struct
 
 from wealist.core.errors import BadRequest, PreconditionFailed
+
+Header = Annotated[
+    str | None,
+    HeaderParameter(name="If-Match", description="The ETag of what is changed; 412 if it is old."),
+]
 
 
 def tag(version: int) -> str:
@@ -13,9 +19,8 @@ def tag(version: int) -> str:
     return f'"{version}"'
 
 
-async def if_match(request: Request[Any, Any, Any]) -> int | None:
-    """The version named by `If-Match`; None when the header is absent or `*`."""
-    text = request.headers.get("if-match")
+def if_match(text: Header = None) -> int | None:
+    """Litestar dependency: the version that `If-Match` names; None when it is absent or `*`."""
     if text is None or text.strip() == "*":
         return None
     number = text.strip().removeprefix("W/").strip('"')

@@ -1,11 +1,9 @@
 """Profiles and their pictures over HTTP (contract: user.md §2.6)."""
 
-from typing import Any
-
-from litestar import Request, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from wealist.core.params import IfMatch, Me, uuid, workspace_header
+from wealist.core.params import IfMatch, Me, WorkspaceId, uuid, workspace_header
 from wealist.core.wire import Done
 from wealist.user import images, profiles, queries
 from wealist.user.wire import (
@@ -19,8 +17,6 @@ from wealist.user.wire import (
     ProfileChange,
 )
 
-AnyRequest = Request[Any, Any, Any]
-
 
 @post("/api/profiles", opt={"access": "profile.write"}, summary="Create my profile")
 async def create_profile(caller: Me, data: JSONBody[NewProfile]) -> Profile:
@@ -28,8 +24,8 @@ async def create_profile(caller: Me, data: JSONBody[NewProfile]) -> Profile:
 
 
 @get("/api/profiles/me", opt={"access": "caller"}, summary="My profile here, or the default one")
-async def my_profile(caller: Me, request: AnyRequest) -> Profile:
-    return await profiles.my_profile(caller, workspace_header(request))
+async def my_profile(caller: Me, workspace_id: WorkspaceId = None) -> Profile:
+    return await profiles.my_profile(caller, workspace_header(workspace_id))
 
 
 @get("/api/profiles/all/me", opt={"access": "caller"}, summary="All my profiles")
@@ -40,11 +36,11 @@ async def my_profiles(caller: Me) -> list[Profile]:
 @put("/api/profiles/me", opt={"access": "profile.write"}, summary="Change my profile")
 async def change_profile(
     caller: Me,
-    request: AnyRequest,
     data: JSONBody[ProfileChange],
     if_match: IfMatch,
+    workspace_id: WorkspaceId = None,
 ) -> Profile:
-    return await profiles.change_profile(caller, workspace_header(request), data, if_match)
+    return await profiles.change_profile(caller, workspace_header(workspace_id), data, if_match)
 
 
 @get(
@@ -84,8 +80,10 @@ async def confirm_upload(caller: Me, data: JSONBody[ImageConfirm]) -> Attachment
 
 
 @put("/api/profiles/me/image", opt={"access": "profile.write"}, summary="Use a picture")
-async def choose_image(caller: Me, request: AnyRequest, data: JSONBody[ImageChoice]) -> Profile:
-    return await images.choose_image(caller, workspace_header(request), data.attachment_id)
+async def choose_image(
+    caller: Me, data: JSONBody[ImageChoice], workspace_id: WorkspaceId = None
+) -> Profile:
+    return await images.choose_image(caller, workspace_header(workspace_id), data.attachment_id)
 
 
 handlers = [

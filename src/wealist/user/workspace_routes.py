@@ -1,11 +1,9 @@
 """Workspaces, their members and join requests over HTTP (contract: user.md §2.3 to §2.5)."""
 
-from typing import Any
-
-from litestar import Request, Response, delete, get, post, put
+from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from wealist.core.params import LONGEST_PAGE, IfMatch, Me, number, uuid
+from wealist.core.params import LONGEST_PAGE, IfMatch, Me, Text, number, uuid
 from wealist.core.text import required
 from wealist.core.wire import Done
 from wealist.user import join_requests, members, queries, workspaces
@@ -106,13 +104,13 @@ async def change_settings(
 
 @get(f"{ID}/members", opt={"access": "member.list"}, summary="Members")
 async def list_members(
-    caller: Me, workspace_id: FromPath[str], request: Request[Any, Any, Any]
+    caller: Me, workspace_id: FromPath[str], page: Text = None, limit: Text = None
 ) -> Response[list[Member]]:
     found, total = await members.list_members(
         caller,
         uuid(workspace_id, "workspaceId"),
-        number(request, "page", 1, 10**6),
-        number(request, "limit", LONGEST_PAGE, LONGEST_PAGE),
+        number(page, 1, 10**6),
+        number(limit, LONGEST_PAGE, LONGEST_PAGE),
     )
     return Response(found, headers={"X-Total-Count": str(total)})
 
@@ -170,19 +168,21 @@ async def ask_to_join(caller: Me, data: JSONBody[NewJoinRequest]) -> JoinRequest
     return await join_requests.ask_to_join(caller, data.workspace_id)
 
 
-@get(
-    [f"{ID}/joinRequests", f"{ID}/pendingMembers"],
-    opt={"access": "request.list"},
-    summary="Join requests",
-)
+@get(f"{ID}/joinRequests", opt={"access": "request.list"}, summary="Join requests")
 async def list_requests(
-    caller: Me, workspace_id: FromPath[str], request: Request[Any, Any, Any]
+    caller: Me, workspace_id: FromPath[str], status: Text = None
 ) -> list[JoinRequest]:
-    target = uuid(workspace_id, "workspaceId")
-    status = request.query_params.get("status", "PENDING").upper()
-    if request.url.path.endswith("/pendingMembers") or status not in ("APPROVED", "REJECTED"):
-        status = "PENDING"
-    return await join_requests.list_requests(caller, target, status)
+    wanted = (status or "").upper()
+    return await join_requests.list_requests(
+        caller,
+        uuid(workspace_id, "workspaceId"),
+        wanted if wanted in ("APPROVED", "REJECTED") else "PENDING",
+    )
+
+
+@get(f"{ID}/pendingMembers", opt={"access": "request.list"}, summary="Pending join requests")
+async def pending_members(caller: Me, workspace_id: FromPath[str]) -> list[JoinRequest]:
+    return await join_requests.list_requests(caller, uuid(workspace_id, "workspaceId"), "PENDING")
 
 
 @put(
@@ -239,6 +239,7 @@ handlers = [
     remove_member,
     ask_to_join,
     list_requests,
+    pending_members,
     decide,
     approve,
     reject,
