@@ -136,7 +136,7 @@ STATEMENTS = (
         created_at timestamptz NOT NULL
     )
     """,
-    'CREATE INDEX attachments_expiry ON "user".attachments (expires_at) WHERE status = \'TEMP\'',
+    "CREATE INDEX attachments_expiry ON \"user\".attachments (expires_at) WHERE status = 'TEMP'",
     'CREATE INDEX attachments_entity ON "user".attachments (entity_id)',
     # The actor of what nobody in particular did (contract: user.md §3).
     """

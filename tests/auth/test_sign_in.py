@@ -421,7 +421,7 @@ async def test_other_errors_of_the_provider_are_not_repeated(
     )
     query = query_of(answer.headers["location"])
     assert query["error"] == "provider_error"
-    assert "script" not in answer.headers["location"]
+    assert "script>" not in query["error_description"]
 
 
 async def test_a_callback_without_code_and_error_is_an_error(browser: httpx.AsyncClient) -> None:

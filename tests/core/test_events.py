@@ -40,7 +40,7 @@ async def test_a_transaction_numbers_its_events_in_order(server: Server) -> None
         (2, "said", actor),
         (3, "said", actor),
     ]
-    assert [bytes(event.payload) for event in found][0] == b'{"text": "0"}'
+    assert bytes(found[0].payload) == b'{"text": "0"}'
     assert (await events.position("b")).top == 1
     assert [event.seq for event in await events.since("a", 1, limit=1)] == [2]
 
@@ -103,9 +103,7 @@ async def test_retention_drops_whole_days_and_says_where_history_begins(server: 
     await say("a", "old too")
     await say("b", "untouched by age")
     future = date.today() + timedelta(days=100)
-    await db.execute(
-        "UPDATE core.event SET at = at + interval '1 day' WHERE seq = 2"
-    )
+    await db.execute("UPDATE core.event SET at = at + interval '1 day' WHERE seq = 2")
     await events.keep_partitions(ahead=1, today=future)
     position = await events.position("a")
     assert (position.floor, position.top) == (2, 2)

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-
 from tests.people import NIL, Server
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50

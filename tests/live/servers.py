@@ -48,7 +48,7 @@ class Replica:
         self._start = start
         self.pid = process.pid
         self.url = self.internal_url = ""
-        self.http = httpx.AsyncClient()
+        self.http: httpx.AsyncClient
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -84,13 +84,15 @@ class Replica:
             )
         replica = cls(process, output, start)
         try:
-            yield await replica._ready()
+            await replica._announced()
+            async with replica.client() as replica.http:
+                await until(replica.is_ready, within=PATIENCE, what=READY_PATH)
+                yield replica
         finally:
-            await replica.http.aclose()
             if process.returncode is None:
                 await replica.kill()
 
-    async def _ready(self) -> Self:
+    async def _announced(self) -> None:
         async def told() -> bool:
             assert self._process.returncode is None, self.output
             for line in self.output.splitlines():
@@ -101,9 +103,6 @@ class Replica:
             return bool(self.internal_url)
 
         await until(told, within=PATIENCE, what="the line that says it is ready")
-        self.http = self.client()
-        await until(self.is_ready, within=PATIENCE, what=READY_PATH)
-        return self
 
     @property
     def output(self) -> str:

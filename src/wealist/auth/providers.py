@@ -106,7 +106,8 @@ class Provider:
         email = claims.get("email")
         if not isinstance(email, str) or not email:
             raise SignInError("email_missing", "the provider did not tell an e-mail address")
-        if claims.get("email_verified") not in (True, "true"):
+        verified = claims.get("email_verified")
+        if verified is not True and verified != "true":
             raise SignInError(
                 "email_unverified", "the provider has not verified this e-mail address"
             )
@@ -137,9 +138,11 @@ class Provider:
 
 def _oauth_client() -> "type[AsyncOAuth2Client]":
     """Imported late: it takes a fifth of a second, and most processes in development never do."""
+    from authlib.deprecate import AuthlibDeprecationWarning
+
     with warnings.catch_warnings():
-        # authlib wants httpx2, whose API is the same; both work until authlib 2.
-        warnings.filterwarnings("ignore", message="The httpx module is deprecated")
+        # It says that it wants httpx2, whose API is the same; both work until authlib 2.
+        warnings.simplefilter("ignore", AuthlibDeprecationWarning)
         from authlib.integrations.httpx_client import AsyncOAuth2Client
     client: type[AsyncOAuth2Client] = AsyncOAuth2Client
     return client

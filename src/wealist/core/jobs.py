@@ -38,11 +38,11 @@ class Job(Struct, frozen=True):
     deadline: float = 300.0
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """The run was ended because another process may have begun one."""
 
 
-class Late(TimeoutError):  # noqa: N818
+class Late(TimeoutError):
     """The run was ended at its deadline."""
 
 

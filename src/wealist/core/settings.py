@@ -69,7 +69,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0, le=65535)] | None,
         _env(
             "WEALIST_INTERNAL_PORT",
-            "Port of metrics, actuator and internal API. Unset: 9090 in production, else a free one.",
+            "Port of metrics, actuator and internal API. Unset: 9090 in prod, else a free one.",
         ),
     ] = None
     public_url: Annotated[

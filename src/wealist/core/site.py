@@ -5,7 +5,7 @@ from wealist.core.settings import Settings
 _base = ""
 
 
-def open(settings: Settings) -> None:
+def open(settings: Settings) -> None:  # noqa: A001
     """Take the public address from the settings; its port is known by then."""
     global _base
     _base = settings.base_url

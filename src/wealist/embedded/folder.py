@@ -26,7 +26,7 @@ _LOG_BYTES = 2 << 20
 _SOCKET_DIRECTORY_BYTES = 103 - len("/.s.PGSQL.5432")
 
 
-class AlreadyRunning(EmbeddedError):  # noqa: N818 - reads as what happened
+class AlreadyRunning(EmbeddedError):
     """Another process owns the data directory; the message is one line."""
 
 

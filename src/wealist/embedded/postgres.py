@@ -67,7 +67,7 @@ _SETTINGS = {
 _UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
-class WrongVersion(EmbeddedError):  # noqa: N818 - reads as what happened
+class WrongVersion(EmbeddedError):
     """The data directory was made by another major version of PostgreSQL."""
 
 
