@@ -5,21 +5,22 @@
 
 import asyncio
 import errno
-import os
 import socket
 from typing import Any
-
-# Read by `websockets` when it is imported: its 8 KB for the request line would be less than ours.
-os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(32 << 10))
 
 import uvicorn
 from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets import http11
 
 from wealist.core.settings import Settings
 
 HEAD_BYTES = 32 << 10
 """Largest request line and headers together."""
+
+# 8 KB unless an environment variable says otherwise when it is imported: less than our own limit,
+# and a socket's address may hold a token.
+http11.MAX_LINE_LENGTH = HEAD_BYTES
 
 HEAD_SECONDS = 20.0
 """How long a client may take to send a complete head."""

@@ -31,7 +31,6 @@ from wealist.core import (
     server_secret,
     site,
     tokens,
-    versions,
 )
 from wealist.core.body import JsonBody
 from wealist.core.edge import Edge
@@ -132,7 +131,6 @@ def app() -> Litestar:
         [router],
         dependencies={
             "caller": Provide(identity.caller, sync_to_thread=False),
-            "if_match": Provide(versions.if_match),
         },
         dto=JsonBody,
         return_dto=None,
@@ -187,7 +185,8 @@ class Provider:
         self.change: dict[str, Any] = {}
         """Path → function from the upstream's JSON answer to the one that is given instead."""
         self.silent: set[str] = set()
-        """Paths that never answer."""
+        """Paths that don't answer before the end."""
+        self.released = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -208,7 +207,7 @@ class Provider:
             )
         )
         if scope["path"] in self.silent:
-            await asyncio.sleep(30)
+            await self.released.wait()
         async with httpx.AsyncClient(base_url=self.upstream, verify=False) as client:
             answer = await client.request(
                 scope["method"], f"{scope['path']}?{query}", headers=headers, content=body
@@ -276,6 +275,7 @@ async def provider_behind_proxy(upstream: str) -> AsyncIterator[Provider]:
     async with serving(provider) as port:
         provider.issuer = f"http://127.0.0.1:{port}"
         yield provider
+        provider.released.set()
 
 
 def challenge(verifier: str) -> str:

@@ -18,13 +18,14 @@ READY_PATH = "/svc/user/health/ready"
 WORKSPACES = "/svc/user/api/workspaces"
 
 
-async def until(true: Callable[[], Awaitable[bool]], *, within: float, what: str) -> float:
-    """Ask again and again until it is true; the seconds it took. Fails after `within` seconds."""
-    started = monotonic()
+async def until(
+    true: Callable[[], Awaitable[bool]], *, within: float, what: str, every: float = 0.02
+) -> None:
+    """Ask again and again until it is true; fails after `within` seconds."""
+    deadline = monotonic() + within
     while not await true():
-        assert monotonic() - started < within, f"not within {within} seconds: {what}"
-        await asyncio.sleep(0.02)
-    return monotonic() - started
+        assert monotonic() < deadline, f"not within {within} seconds: {what}"
+        await asyncio.sleep(every)
 
 
 class Session(NamedTuple):

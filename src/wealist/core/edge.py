@@ -150,9 +150,9 @@ class Exchange(Arrival):
         if self.body is not None and self.body.overflow is not None:
             error = self.body.overflow
         status, headers, body = envelopes.render(error, self.path, self.context.request_id)
+        envelopes.log_failure(error)
         if status >= 500 and not isinstance(error, AppError):
             self.failure = error
-            log.error("request failed", exc_info=error)
         pairs = [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
         await self._answer(status, pairs, body)
 

@@ -169,12 +169,20 @@ def _from_router(error: HTTPException) -> AppError:
     return Unexpected(INTERNAL_ERROR)
 
 
+def log_failure(error: BaseException) -> None:
+    """Tell the operator what a client isn't told: all of a surprise, a line of an outage."""
+    known = translate(error)
+    if isinstance(known, Unexpected):
+        log.error("request failed", exc_info=error)
+    elif known.status >= 500 and known is not error:
+        log.warning("request refused", error=f"{type(error).__name__}: {error}")
+
+
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything; registered once, on the app."""
     request_id = request.scope.get("state", {}).get("request_id", "")
     rendered = render(error, request.scope["path"], request_id)
-    if rendered.status >= 500 and not isinstance(error, AppError):
-        log.error("request failed", exc_info=error, status=rendered.status)
+    log_failure(error)
     return Response(
         content=rendered.body,
         status_code=rendered.status,

@@ -45,7 +45,7 @@ AnyRequest = Request[Any, Any, Any]
     status_code=200,
     request_max_body_size=None,  # counted here, since the limit of JSON bodies is far lower
 )
-async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[None]:
+async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
     """Take the body as the object's new content. Nothing is visible, or left, before its end."""
     store, link = _allowed(request, "PUT", key)
     if request.headers.get("content-type", "") != link.content_type:
@@ -59,7 +59,7 @@ async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[None]:
         etag = await store.run(draft.publish, link.key, link.content_type)
     finally:
         draft.discard()
-    return Response(None, headers={"ETag": f'"{etag}"'})
+    return Response(b"", headers={"ETag": f'"{etag}"'}, media_type="text/plain")
 
 
 @route(
