@@ -15,7 +15,7 @@ WORDS = {
     "public": "anybody, no token needed",
     "signed": "anybody who holds the signed link",
     "caller": "any signed-in person, about what is his own",
-    "internal": "other services, at the internal port; what touches users wants the internal key too",
+    "internal": "other services at the internal port; what touches users wants a key too",
 }
 
 
