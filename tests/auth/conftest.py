@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from tests.auth.peers import (
     provider_behind_proxy,
     provider_process,
 )
-from wealist.core.settings import Settings
+from wealist.core.settings import Secret, Settings
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +60,38 @@ def provider_address() -> Iterator[str]:
 async def provider(provider_address: str) -> AsyncIterator[Provider]:
     async with provider_behind_proxy(provider_address) as behind_proxy:
         yield behind_proxy
+
+
+@pytest.fixture
+def oidc_settings(auth_settings: Settings, provider: Provider) -> Settings:
+    """The same with the provider."""
+    return structs.replace(
+        auth_settings,
+        oidc_issuer=provider.issuer,
+        oidc_client_id="wealist",
+        oidc_client_secret=Secret("a secret of ours & theirs"),
+        oauth_allowed_origins=("https://wealist.co.kr", "https://ops.wealist.co.kr/"),
+    )
+
+
+@pytest.fixture
+async def service(oidc_settings: Settings) -> AsyncIterator[Service]:
+    async with opened(oidc_settings) as auth:
+        yield auth
+
+
+@pytest.fixture
+async def visitor(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that signs in at the provider."""
+    async with service.browser() as client:
+        yield client
+
+
+@pytest.fixture
+async def kim(provider: Provider) -> str:
+    """Somebody with an account at the provider; his subject there."""
+    subject = uuid4().hex
+    await provider.user(
+        subject, email=f"{subject}@example.com", email_verified=True, name="Kim Min-ji"
+    )
+    return subject

@@ -120,3 +120,10 @@ async def test_events_name_the_request_that_made_them(server: Server) -> None:
     await ann.post(CREATE, json={"workspaceName": "One"}, headers=key("my-change"))
     names = await db.fetch_value("SELECT array_agg(DISTINCT mutation_id) FROM core.event")
     assert "my-change" in names
+
+
+async def test_answers_with_tokens_are_never_kept(server: Server) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.post("/svc/auth/api/test/token", json={"email": ann.email}, headers=key())
+    assert answer.status_code == 200
+    assert await db.fetch_value("SELECT count(*) FROM core.idempotency") == 0

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import Cookie
+from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
 from wealist.auth import people, sessions, sign_in, states, test_tokens
@@ -21,6 +22,7 @@ from wealist.auth.wire import (
 )
 from wealist.core import health, keys, params, site
 from wealist.core.errors import Unauthorized
+from wealist.core.wire import Problem
 
 PUBLIC = {"access": "public"}
 
@@ -157,6 +159,7 @@ def _cookies(request: AnyRequest, step: Step) -> list[Cookie]:
 router = Router(
     "/svc/auth",
     tags=["auth"],
+    responses={400: ResponseSpec(Problem, description="A bad request", generate_examples=False)},
     route_handlers=[
         *health.auth_routes(),
         refresh,

@@ -24,6 +24,9 @@ LOCK_SECONDS = 60
 """How long a claimed key counts as running; longer than any request may take."""
 
 KEPT_HOURS = 24
+TOKENS = "/svc/auth/"
+"""Where answers hold tokens, which are never stored. Refreshing twice is harmless anyway."""
+
 MAX_KEPT_BYTES = 1 << 20
 
 
@@ -53,7 +56,11 @@ class IdempotencyMiddleware(ASGIMiddleware):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
+        if (
+            scope["type"] != ScopeType.HTTP
+            or scope["method"] != "POST"
+            or scope["path"].startswith(TOKENS)
+        ):
             await next_app(scope, receive, send)
             return
         text = Headers.from_scope(scope).get("idempotency-key")
