@@ -4,13 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from wealist import __version__
 from wealist.auth import api as auth
 from wealist.auth import people
 from wealist.auth.routes import router as auth_router
@@ -30,6 +27,7 @@ from wealist.core import (
     migrate,
     objects,
     objects_http,
+    openapi,
     params,
     readiness,
     redis,
@@ -64,7 +62,7 @@ def jobs() -> list[Job]:
 
 def create_app(settings: Settings) -> Litestar:
     """The Litestar app of both ports; opens nothing before its lifespan starts."""
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *ROUTERS,
             health.exposition_route("/metrics"),
@@ -83,19 +81,13 @@ def create_app(settings: Settings) -> Litestar:
         after_exception=[edge_socket.remember],
         exception_handlers={Exception: envelopes.handle},
         lifespan=[lambda _: serving(settings)],
-        openapi_config=OpenAPIConfig(
-            title="weAlist",
-            version=__version__,
-            path="/svc/auth/v3",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            openapi_router=Router(
-                "/svc/auth/v3", route_handlers=[], opt={"access": "public"}, include_in_schema=False
-            ),
-        ),
+        openapi_config=openapi.config(),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         pdb_on_exception=False,
     )
+    openapi.describe_errors(app)
+    return app
 
 
 def build(settings: Settings) -> tuple[ASGIApp, ASGIApp]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import Cookie
-from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
 from wealist.auth import people, sessions, sign_in, states, test_tokens
@@ -22,7 +21,6 @@ from wealist.auth.wire import (
 )
 from wealist.core import health, keys, params, site
 from wealist.core.errors import Unauthorized
-from wealist.core.wire import Problem
 
 PUBLIC = {"access": "public"}
 
@@ -159,7 +157,6 @@ def _cookies(request: AnyRequest, step: Step) -> list[Cookie]:
 router = Router(
     "/svc/auth",
     tags=["auth"],
-    responses={400: ResponseSpec(Problem, description="A bad request", generate_examples=False)},
     route_handlers=[
         *health.auth_routes(),
         refresh,

@@ -27,19 +27,6 @@ class Done(Wire):
     message: str
 
 
-class Problem(Struct):
-    """What went wrong: a code for programs, a sentence for people."""
-
-    code: str
-    message: str
-
-
-class ErrorBody(Struct):
-    """The error envelope of services that answer bare objects (common.md §6)."""
-
-    error: Problem
-
-
 def now() -> datetime:
     """The current time in UTC; PostgreSQL and the wire both keep microseconds."""
     return datetime.now(UTC)

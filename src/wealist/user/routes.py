@@ -3,14 +3,13 @@
 from typing import Any
 
 from litestar import Request, Router, delete, get, post, put
-from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 
 from wealist.core import health, objects_http
 from wealist.core.internal import internal_key
 from wealist.core.params import IfMatch, Me, uuid
-from wealist.core.wire import Done, ErrorBody
+from wealist.core.wire import Done
 from wealist.user import queries, users
 from wealist.user.profile_routes import handlers as profile_handlers
 from wealist.user.wire import Exists, NewUser, OAuthLogin, User, UserChange, UserRef
@@ -89,7 +88,6 @@ async def picture(capability: FromPath[str], request: Request[Any, Any, Any]) ->
 router = Router(
     "/svc/user",
     tags=["user"],
-    responses={400: ResponseSpec(ErrorBody, description="A bad request", generate_examples=False)},
     route_handlers=[
         *health.go_routes("user", "/api"),
         oauth_login,
