@@ -79,10 +79,10 @@ def started(command: list[str], env: Mapping[str, str], output: Path) -> Iterato
             child.kill()
 
 
-def until_ready(port: int, path: str, output: Path) -> None:
+def until_ready(process: psutil.Process, port: int, path: str, output: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while not answers(port, path):
-        if time.monotonic() > deadline:
+        if process.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:
             raise SystemExit(output.read_text() or f"nobody answers on port {port}")
         time.sleep(0.02)
 
@@ -145,11 +145,11 @@ def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target]]:
     }
     log = folder / "wealist.log"
     with started(["wealist", "serve", "--port", str(ports[1])], env, log) as ours:
-        until_ready(ports[1], "/svc/user/health/ready", log)
+        until_ready(ours, ports[1], "/svc/user/health/ready", log)
         token, user = person(ports[1])
         command = ["benchmarks._bare", str(ports[0]), user]
         with started(command, {"DATABASE_URL": database_url}, folder / "bare.log") as bare:
-            until_ready(ports[0], _bare.PATH, folder / "bare.log")
+            until_ready(bare, ports[0], _bare.PATH, folder / "bare.log")
             authorization = f"Bearer {token}"
             yield (
                 Target(bare, ports[0], _load.get(_bare.PATH, ports[0])),

@@ -28,7 +28,6 @@ from wealist.core import (
     objects,
     objects_http,
     openapi,
-    params,
     readiness,
     redis,
     server_secret,
@@ -40,6 +39,7 @@ from wealist.core import (
 from wealist.core.body import JsonBody
 from wealist.core.doomed import sweep
 from wealist.core.edge import Edge
+from wealist.core.entrance import Entrance
 from wealist.core.jobs import Job, Runner
 from wealist.core.settings import Settings
 from wealist.pages import handlers as page_handlers
@@ -75,8 +75,7 @@ def create_app(settings: Settings) -> Litestar:
         },
         dto=JsonBody,
         return_dto=None,
-        guards=[params.guard],
-        middleware=[idempotency.IdempotencyMiddleware()],
+        middleware=[Entrance(), idempotency.IdempotencyMiddleware()],
         after_request=versions.add_etag,
         after_exception=[edge_socket.remember],
         exception_handlers={Exception: envelopes.handle},

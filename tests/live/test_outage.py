@@ -78,6 +78,7 @@ async def test_without_its_database_it_says_when_to_come_back_and_recovers_by_it
     await scene.database.start()
     await answers(scene, 200)
     assert await scene.replica.create_workspace(scene.ann, "Back")
+    assert "request failed" not in scene.replica.output, "an outage is no surprise"
 
 
 async def test_it_is_not_ready_after_its_window_until_the_database_is_back(scene: Scene) -> None:

@@ -20,7 +20,7 @@ def open(settings: Settings) -> None:  # noqa: A001
     _key = settings.internal_api_key
 
 
-def internal_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def internal_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Litestar guard: raises `Unauthorized` unless the header has the configured key."""
     given = connection.headers.get(HEADER, "").encode("utf-8", "replace")
     if _key is None or not compare_digest(given, _key.reveal().encode()):

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from msgspec import Struct
 
-from wealist.core import leases, metrics
+from wealist.core import envelopes, leases, metrics
 from wealist.core.errors import Conflict, NotFound
 
 RETRY, MAX_RETRY = 10.0, 600.0
@@ -189,5 +189,6 @@ def _leases(job: Job) -> tuple[str, str]:
 
 
 def _tell(job: Job, error: Exception) -> None:
-    expected = isinstance(error, LeaseLost | Late)
+    surprise = isinstance(envelopes.translate(error), envelopes.Unexpected)
+    expected = isinstance(error, LeaseLost | Late) or not surprise
     log.error("job failed", job=job.name, error=str(error), exc_info=None if expected else error)

@@ -180,7 +180,8 @@ class _Records(logging.Handler):
             event: Fields = {
                 "event": record.getMessage(),
                 "caller": f"{record.module}:{record.lineno}",
-                "exc_info": record.exc_info,
+                # While PostgreSQL is away, asyncpg's pool would log a stack every few seconds.
+                "exc_info": None if record.name == "asyncpg.pool" else record.exc_info,
             }
             event = _complete(_Sink(record.name), method, event)
             _write(_line(redact(None, method, event)))

@@ -1,15 +1,13 @@
 """Parameters that several handlers read in the contract's way."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 
 from wealist.core.errors import BadRequest
-from wealist.core.identity import Caller, caller
+from wealist.core.identity import Caller
 from wealist.core.ids import NIL
 
 Me: TypeAlias = NamedDependency[Caller]
@@ -29,9 +27,6 @@ Text: TypeAlias = Annotated[str | None, QueryParameter()]
 
 LONGEST_PAGE = 1000
 
-OPEN = frozenset({"public", "signed", "internal"})
-"""Kinds of access (`core.access.WORDS`) that need no token."""
-
 
 def uuid(text: str, name: str) -> UUID:
     """A UUID in any of the spellings of common.md §8. Raises `BadRequest` naming `name`."""
@@ -41,20 +36,6 @@ def uuid(text: str, name: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise BadRequest(f"{name}: must be a UUID") from None
-
-
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Litestar guard of the whole app: the caller, then the ids in the path, before the body.
-
-    That is the order in which the contract checks (user.md §1). It also makes sure that a route
-    which isn't declared open is never reached without a token, whatever its handler forgets.
-    """
-    if handler.opt.get("access") in OPEN:
-        return
-    caller(connection.scope)
-    for name, text in connection.path_params.items():
-        if name.endswith("_id"):
-            uuid(str(text), name.removesuffix("_id") + "Id")
 
 
 def workspace_header(text: str | None) -> UUID:
