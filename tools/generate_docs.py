@@ -31,9 +31,10 @@ CORE = ROOT / "src" / "wealist" / "core"
 
 THEMES = {
     "A request on its way": (
-        "edge arrival edge_socket aliases guards proxies cors limits report context internal site"
+        "edge arrival edge_socket aliases guards proxies cors limits report context entrance internal"
+        " site"
     ),
-    "Handlers": "body params wire text ids errors envelopes versions idempotency access",
+    "Handlers": "body params wire text ids errors envelopes versions idempotency access openapi",
     "Callers and keys": (
         "identity mint keys tokens token_pairs tokens_local tokens_redis server_secret capability"
     ),

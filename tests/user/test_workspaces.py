@@ -178,6 +178,16 @@ async def test_a_change_based_on_an_old_version_is_refused_with_the_current_stat
     assert (await ann.get(root)).json()["workspaceName"] == "First"
 
 
+async def test_the_state_that_won_has_the_shape_of_what_was_changed(server: Server) -> None:
+    ann = await server.person("Ann")
+    made = await ann.workspace()
+    path = f"{WORKSPACES}/ids/{made['workspaceId']}"
+    old = {"If-Match": '"7"'}
+    answer = await ann.put(path, json={"workspaceName": "B"}, headers=old)
+    assert answer.status_code == 412
+    assert answer.json()["current"] == made
+
+
 async def test_of_twenty_changes_of_one_version_one_wins(server: Server) -> None:
     ann = await server.person("Ann")
     made = await ann.workspace()

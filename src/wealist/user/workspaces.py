@@ -4,7 +4,7 @@ from uuid import UUID
 
 from wealist.core import db, events, metrics
 from wealist.core.access import Role
-from wealist.core.errors import NotFound
+from wealist.core.errors import NotFound, PreconditionFailed
 from wealist.core.identity import Caller
 from wealist.core.ids import uuid7
 from wealist.core.text import optional, required
@@ -85,12 +85,18 @@ async def view_settings(caller: Caller, workspace_id: UUID) -> Settings:
 async def change_workspace(
     caller: Caller, workspace_id: UUID, change: WorkspaceChange, expected: int | None
 ) -> Workspace:
-    """`change_settings`, answered with the workspace."""
-    await change_settings(caller, workspace_id, change, expected, action="workspace.update")
-    changed = await queries.workspace(workspace_id)
-    if changed is None:
+    """`change_settings`, answered with the workspace, also where the race was lost."""
+    lost = None
+    try:
+        await change_settings(caller, workspace_id, change, expected, action="workspace.update")
+    except PreconditionFailed as error:
+        lost = error
+    current = await queries.workspace(workspace_id)
+    if current is None:
         raise NotFound(MISSING)
-    return changed
+    if lost is not None:
+        raise PreconditionFailed(current, current.version) from lost
+    return current
 
 
 async def change_settings(
@@ -170,16 +176,20 @@ async def dissolve(workspace_id: UUID, *, actor: UUID) -> None:
     await seating.doom_pictures(workspace_id)
     await ProfileRow.delete().where(ProfileRow.workspace_id == workspace_id)
     gone = WorkspaceGone(workspace_id)
-    for request in await queries.join_requests(workspace_id):
+    rejected = (
+        await JoinRequestRow.update(
+            {
+                JoinRequestRow.status: "REJECTED",
+                JoinRequestRow.updated_at: moment,
+                JoinRequestRow.version: JoinRequestRow.version + 1,
+            }
+        )
+        .where((JoinRequestRow.workspace_id == workspace_id) & (JoinRequestRow.status == "PENDING"))
+        .returning(JoinRequestRow.user_id)
+    )
+    for request in rejected:
         # An applicant can't hear the workspace's own channel.
-        events.append(user_channel(request.user_id), "workspace.deleted", gone, actor=actor)
-    await JoinRequestRow.update(
-        {
-            JoinRequestRow.status: "REJECTED",
-            JoinRequestRow.updated_at: moment,
-            JoinRequestRow.version: JoinRequestRow.version + 1,
-        }
-    ).where((JoinRequestRow.workspace_id == workspace_id) & (JoinRequestRow.status == "PENDING"))
+        events.append(user_channel(request["user_id"]), "workspace.deleted", gone, actor=actor)
     events.append(workspace_channel(workspace_id), "workspace.deleted", gone, actor=actor)
 
 
