@@ -31,8 +31,8 @@ CORE = ROOT / "src" / "wealist" / "core"
 
 THEMES = {
     "A request on its way": (
-        "edge arrival edge_socket aliases guards proxies cors limits report context entrance internal"
-        " site"
+        "edge arrival edge_socket aliases guards proxies cors limits report context entrance"
+        " internal site"
     ),
     "Handlers": "body params wire text ids errors envelopes versions idempotency access openapi",
     "Callers and keys": (
