@@ -12,7 +12,8 @@ from msgspec import structs
 from tests import people
 from wealist import app
 from wealist.core import db
-from wealist.core.settings import Secret, Settings, from_env
+from wealist.core.environment import from_env
+from wealist.core.settings import Secret, Settings
 from wealist.embedded.postgres import Postgres
 
 EMPTY = """

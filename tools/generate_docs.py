@@ -23,7 +23,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from wealist import app, commands
-from wealist.core import access, settings
+from wealist.core import access, environment, settings
 from wealist.core.envelopes import SERVICES
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,8 @@ THEMES = {
         "objects objects_disk objects_files objects_http objects_s3 downloads doomed outgoing"
     ),
     "The process": (
-        "settings readiness health jobs leases logs redact metrics series tracing piccolo_app"
+        "settings environment readiness health jobs leases logs redact metrics series tracing"
+        " piccolo_app"
     ),
 }
 """The modules of the core in reading order; one that is missing here comes last."""
@@ -182,7 +183,7 @@ def actions(rules: access.Table) -> str:
 def routes() -> str:
     """Every route with its access; methods of one path and access share a row."""
     methods: dict[tuple[str, str], list[str]] = {}
-    for route in commands.routes(settings.from_env({"ENABLE_TEST_AUTH": "true"})):
+    for route in commands.routes(environment.from_env({"ENABLE_TEST_AUTH": "true"})):
         methods.setdefault((route.path, route.access), []).append(route.method)
     return table(
         ("Method", "Path", "Access"),

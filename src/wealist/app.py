@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
         pdb_on_exception=False,
     )
-    openapi.describe_errors(app)
+    openapi.describe(app)
     return app
 
 

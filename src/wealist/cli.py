@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from wealist.core.settings import Settings, SettingsError, from_env
+from wealist.core.environment import from_env
+from wealist.core.settings import Settings, SettingsError
 
 Command = Callable[[Settings, argparse.Namespace], int]
 

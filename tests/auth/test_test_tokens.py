@@ -11,7 +11,8 @@ import pytest
 from msgspec import structs
 
 from tests.auth.peers import Service, opened
-from wealist.core.settings import Secret, Settings, SettingsError, from_env
+from wealist.core.environment import from_env
+from wealist.core.settings import Secret, Settings, SettingsError
 
 TOKEN = "/svc/auth/api/test/token"
 STATUS = "/svc/auth/api/test/status"

@@ -1,6 +1,7 @@
 """Bad input gets the contract's error and changes nothing."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -169,3 +170,48 @@ async def test_nasty_text_in_every_place_of_every_path_is_never_our_failure(
             )
             answer = await ann.http.request(route.method, path, json={"name": "%"}, headers=headers)
             assert answer.status_code < 500, (route.method, path, answer.text)
+
+
+def test_a_nul_is_found_in_a_large_body_without_holding_everybody_up() -> None:
+    harmless = b'{"' + b"k" * 520_000 + b'": [' + b"0," * 200_000 + b'"\\\\u0000"]}'
+    started = time.perf_counter()
+    with pytest.raises(Invalid, match="workspaceName"):
+        body.decode(harmless, wire.NewWorkspace)
+    assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize("depth", [100, 700, 900, 950, 970, 990, 1010, 5000])
+def test_nesting_is_refused_or_read_but_never_our_failure(depth: int) -> None:
+    nested = b'{"workspaceName": "x", "y": ' + b"[" * depth + b'"\\u0000"' + b"]" * depth + b"}"
+    with pytest.raises(Invalid):
+        body.decode(nested, wire.NewWorkspace)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b'{"email": 5}', "email: expected text, got a whole number"),
+        (b'{"email": "a@b.cc", "roleName": 1}', "roleName: expected text or null"),
+        (b'{"email": "nobody"}', "email: must be an e-mail address"),
+        (b'{"email": "a@b.cc\\n\\u200bx"}', "email: must be an e-mail address"),
+        (b"{}", "email: is required"),
+    ],
+)
+def test_messages_are_in_words(raw: bytes, told: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        body.decode(raw, wire.Invitation)
+    assert caught.value.message.startswith(told)
+
+
+def test_space_around_an_address_is_no_part_of_it() -> None:
+    assert body.decode(b'{"email": " a@b.cc\\n"}', wire.Invitation).email == "a@b.cc"
+
+
+def test_lengths_and_ids_are_told_in_words() -> None:
+    with pytest.raises(Invalid, match="fileName: must have at most 255 characters"):
+        body.decode(
+            b'{"fileName": "' + b"x" * 256 + b'", "contentType": "a/b", "fileSize": 1}',
+            wire.ImageRequest,
+        )
+    with pytest.raises(Invalid, match="attachmentId: must be a UUID"):
+        body.decode(b'{"attachmentId": "x"}', wire.ImageChoice)

@@ -66,10 +66,10 @@ def rendered(error: BaseException, service: str) -> tuple[int, dict[str, str], A
         ),
         (Forbidden("m"), 403, {"": "FORBIDDEN", "auth": "AUTH403"}),
         (NotFound("m"), 404, {"": "NOT_FOUND", "auth": "AUTH404"}),
-        (Conflict("m"), 409, {"": "CONFLICT"}),
+        (Conflict("m"), 409, {"": "CONFLICT", "auth": "AUTH409"}),
         (AlreadyExists("m"), 409, {"": "ALREADY_EXISTS"}),
         (Conflict("m", code="ALREADY_MEMBER"), 409, {"": "ALREADY_MEMBER"}),
-        (TooLarge("m"), 413, {"": "PAYLOAD_TOO_LARGE"}),
+        (TooLarge("m"), 413, {"": "PAYLOAD_TOO_LARGE", "auth": "AUTH413"}),
         (Unavailable("m"), 503, {"": "SERVICE_UNAVAILABLE", "auth": "AUTH008"}),
     ],
 )

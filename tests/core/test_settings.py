@@ -4,13 +4,15 @@ import re
 
 import pytest
 
-from wealist.core.settings import Secret, Settings, SettingsError, from_env, variables
+from wealist.core.environment import from_env
+from wealist.core.settings import Secret, Settings, SettingsError, variables
 
 PRODUCTION = {
     "ENV": "prod",
     "DATABASE_URL": "postgresql://u:hunter2@db/wealist",
     "JWT_RSA_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----",
     "WEALIST_PUBLIC_URL": "https://wealist.example.com",
+    "INTERNAL_API_KEY": "sixteen characters",
 }
 
 
@@ -86,6 +88,7 @@ def test_every_mistake_gets_a_line_that_names_its_variable() -> None:
         ({"WEALIST_PUBLIC_URL": ""}, "WEALIST_PUBLIC_URL"),
         ({"INTERNAL_API_KEY": "internal-secret-key"}, "INTERNAL_API_KEY"),
         ({"INTERNAL_API_KEY": "short"}, "INTERNAL_API_KEY"),
+        ({"INTERNAL_API_KEY": ""}, "INTERNAL_API_KEY"),
     ],
 )
 def test_production_refuses_what_is_fit_for_a_laptop_only(
@@ -113,3 +116,70 @@ def test_every_setting_is_documented_and_named_once() -> None:
         assert re.fullmatch(r"[A-Z][A-Z0-9_]+", variable.name)
         assert variable.text.endswith("."), variable.name
         assert variable.shown_default is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: must be one of debug, info, warn, error"),
+        ({"ENV": "production"}, "ENV: must be one of dev, prod"),
+        ({"WEALIST_PORT": "abc"}, "WEALIST_PORT: must be a whole number"),
+        ({"ENABLE_TEST_AUTH": "maybe"}, "ENABLE_TEST_AUTH: must be true or false"),
+        ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL: must begin with postgresql://"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: must begin with redis://"),
+        ({"WEALIST_PUBLIC_URL": "http://[bad"}, "WEALIST_PUBLIC_URL: not an http(s) address"),
+        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS: name each origin"),
+        ({"OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER: OIDC_ISSUER and OIDC_CLIENT_ID need each other"),
+    ],
+)
+def test_a_mistake_is_told_in_words(given: dict[str, str], line: str) -> None:
+    (told,) = problems(given)
+    assert told.startswith(line)
+
+
+def test_words_are_read_in_any_case() -> None:
+    settings = from_env({"LOG_LEVEL": "WARN", "ENV": "Dev"})
+    assert (settings.log_level, settings.env) == ("warn", "dev")
+
+
+def test_connections_may_be_given_as_the_seven_services_took_them() -> None:
+    settings = from_env(
+        {
+            "DB_HOST": "db",
+            "DB_USER": "we alist",
+            "DB_PASSWORD": "p@ss/word",
+            "DB_NAME": "boards",
+            "DB_SSLMODE": "disable",
+            "DB_AUTO_MIGRATE": "false",
+            "SPRING_REDIS_HOST": "cache",
+            "SPRING_REDIS_PASSWORD": "NONE",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://otel:4318/v1/traces",
+            "OTEL_TRACING_ENABLED": "false",
+        }
+    )
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    assert (
+        settings.database_url.reveal()
+        == "postgresql://we%20alist:p%40ss%2Fword@db:5432/boards?sslmode=disable"
+    )
+    assert settings.redis_url.reveal() == "redis://cache:6379/0"
+    assert settings.otlp_endpoint == "http://otel:4318"
+    assert settings.otel_disabled
+    assert not settings.migrates_on_start
+
+
+def test_a_variable_of_ours_wins_over_an_older_one() -> None:
+    settings = from_env({"DB_HOST": "old", "DATABASE_URL": "postgresql://new/x"})
+    assert settings.database_url is not None
+    assert settings.database_url.reveal() == "postgresql://new/x"
+
+
+def test_test_tokens_are_never_the_systems() -> None:
+    (line,) = problems(
+        {
+            "ENABLE_TEST_AUTH": "true",
+            "TEST_AUTH_USER_ID": "00000000-0000-0000-0000-000000000001",
+        }
+    )
+    assert line.startswith("TEST_AUTH_USER_ID: ")

@@ -13,7 +13,7 @@ from tests.people import Server
 from wealist import app
 from wealist.core import access, db
 from wealist.core.access import Role, RouteAccess
-from wealist.core.settings import from_env
+from wealist.core.environment import from_env
 from wealist.user.access import PERMISSIONS
 
 ROUTES = sorted(

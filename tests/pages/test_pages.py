@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 
 from wealist.app import create_app
 from wealist.core import envelopes
-from wealist.core.settings import from_env
+from wealist.core.environment import from_env
 from wealist.pages import handlers
 from wealist.pages.files import ASSETS, FILES
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.platform.processes import environment, serving
 from tests.platform.test_docs import blocks, rows, text, words
-from wealist.core.settings import Settings, SettingsError, from_env
+from wealist.core.environment import from_env
+from wealist.core.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
 PATCH = "docs/examples/add-a-field.patch"

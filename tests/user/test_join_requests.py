@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.fold import PersonView, WorkspaceView, folds
-from tests.people import Person, Server
+from tests.people import NIL, Person, Server
 
 ROOT = "/svc/user/api/workspaces"
 
@@ -123,9 +123,33 @@ async def test_a_request_of_another_workspace_is_not_found(server: Server) -> No
 async def test_a_private_workspace_hides_from_those_who_ask(server: Server) -> None:
     ann, ben = await server.person("Ann"), await server.person("Ben")
     workspace_id = (await ann.workspace(isPublic=False))["workspaceId"]
-    for target in (workspace_id, ben.id, "00000000-0000-0000-0000-000000000000"):
+    for target in (workspace_id, ben.id):
         answer = await ben.post(f"{ROOT}/join-requests", json={"workspaceId": target})
         assert answer.status_code == 404
+    nil = await ben.post(f"{ROOT}/join-requests", json={"workspaceId": NIL})
+    assert (nil.status_code, nil.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}"])
+async def test_an_id_in_a_body_may_be_spelled_in_any_usual_way(server: Server, form: str) -> None:
+    ann, ben = await server.person("Ann"), await server.person("Ben")
+    workspace_id = (await ann.workspace())["workspaceId"]
+    assert (await ask(ben, form.format(workspace_id)))["workspaceId"] == workspace_id
+
+
+async def test_a_waiting_person_is_let_in_once_the_door_is_open(server: Server) -> None:
+    ann, ben = await server.person("Ann"), await server.person("Ben")
+    workspace_id = (await ann.workspace())["workspaceId"]
+    waiting = await ask(ben, workspace_id)
+    await ann.put(f"{ROOT}/{workspace_id}/settings", json={"requiresApproval": False})
+    async with folds(PersonView(ben), WorkspaceView(ann, workspace_id)):
+        request = await ask(ben, workspace_id)
+    assert (request["joinRequestId"], request["status"]) == (
+        waiting["joinRequestId"],
+        "APPROVED",
+    )
+    assert [row["role"] for row in (await ben.get(f"{ROOT}/all")).json()] == ["MEMBER"]
+    assert (await ann.get(f"{ROOT}/{workspace_id}/pendingMembers")).json() == []
 
 
 async def test_an_applicant_is_listed_by_his_current_name(server: Server) -> None:

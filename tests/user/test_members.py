@@ -64,6 +64,8 @@ async def test_of_twenty_invitations_at_once_one_counts(server: Server) -> None:
         ({"email": "SELF"}, 409, "ALREADY_EXISTS"),
         ({"email": "BEN", "roleName": "OWNER"}, 403, "FORBIDDEN"),
         ({"email": "BEN", "roleName": "KING"}, 400, "VALIDATION_ERROR"),
+        ({"email": "nobody@example.com", "roleName": "KING"}, 400, "VALIDATION_ERROR"),
+        ({"email": "SELF", "roleName": "OWNER"}, 409, "ALREADY_EXISTS"),
         ({"email": "system@wealist.internal", "roleName": "OWNER"}, 403, "FORBIDDEN"),
     ],
 )

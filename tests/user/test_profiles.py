@@ -132,6 +132,9 @@ async def test_a_profile_is_created_once(server: Server) -> None:
         ({"profileImageUrl": "javascript:alert(1)"}, "profileImageUrl"),
         ({"profileImageUrl": "profiles/someone/else.png"}, "profileImageUrl"),
         ({"profileImageUrl": "https://"}, "profileImageUrl"),
+        ({"profileImageUrl": "http://[bad"}, "profileImageUrl"),
+        ({"profileImageUrl": "https://x:99999/"}, "profileImageUrl"),
+        ({"nickName": "\u200b"}, "nickName"),
     ],
 )
 async def test_a_bad_change_is_refused_by_field(
@@ -195,3 +198,17 @@ async def test_a_profile_change_based_on_an_old_version_is_refused(server: Serve
         )
         assert answer.status_code == status
     assert answer.json()["current"]["version"] == 2
+
+
+async def test_an_empty_address_takes_the_picture_away(server: Server) -> None:
+    ann = await server.person("Ann")
+    for url, shown in (("https://example.com/a.png", "https://example.com/a.png"), ("", None)):
+        answer = await ann.put(f"{PROFILES}/me", headers=here(NIL), json={"profileImageUrl": url})
+        assert answer.status_code == 200
+        assert answer.json().get("profileImageUrl") == shown
+
+
+async def test_the_header_is_checked_before_the_body(server: Server) -> None:
+    ann = await server.person("Ann")
+    answer = await ann.put(f"{PROFILES}/me", headers=here("q"), content=b"{")
+    assert answer.json()["error"]["code"] == "BAD_REQUEST"

@@ -69,7 +69,7 @@ async def write(name: str, ann: Person, workspace_id: str, other: Person) -> obj
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("invite", 17), ("rename", 7), ("role", 13), ("nickname", 11)]
+    ("name", "most"), [("invite", 18), ("rename", 8), ("role", 14), ("nickname", 12)]
 )
 async def test_a_write_costs_the_same_for_few_and_for_many_rows(
     server: Server, statements: Count, name: str, most: int

@@ -50,6 +50,7 @@ async def test_only_the_name_of_ones_own_account_changes(server: Server) -> None
         answer = await ann.put(f"{USERS}/{ann.id}", json={"name": "Anne", "isActive": False})
     assert (answer.json()["name"], answer.json()["isActive"]) == ("Anne", True)
     assert (await ann.put(f"{USERS}/{ann.id}", json={"email": "x@y.zz"})).status_code == 409
+    assert (await ann.put(f"{USERS}/{ann.id}", json={"email": "bad"})).status_code == 400
     same = await ann.put(f"{USERS}/{ann.id}", json={"email": ann.email.upper()})
     assert same.status_code == 200
     assert (await ben.put(f"{USERS}/{ann.id}", json={"name": "Eve"})).status_code == 403
@@ -175,6 +176,9 @@ async def test_other_services_find_and_register_people(inside: httpx.AsyncClient
     made = await inside.post(USERS, json={"email": "ben@example.com", "googleId": "g-9"})
     assert made.status_code == 201
     assert made.json()["googleId"] == "g-9"
+    twice = await inside.post(USERS, json={"email": "cat@example.com", "googleId": "g-9"})
+    assert (twice.status_code, twice.json()["error"]["code"]) == (409, "ALREADY_EXISTS")
+    assert "googleId" in twice.json()["error"]["message"]
 
 
 async def test_the_internal_doors_are_closed_to_the_public(

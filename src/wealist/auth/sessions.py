@@ -32,6 +32,10 @@ async def start(person: Person) -> SignedIn:
     """Begin a session for somebody who has just proved who he is."""
     pair = _pair(person, uuid4().hex)
     await tokens.store().start(pair, now=time.time(), ttl=_life())
+    # Deleting an account ends the sessions it has: look again, now that there is this one.
+    if await people.current().find_person(person.user_id) is None:
+        await identity.revoke_family(pair.family)
+        raise Unauthorized("this account does not exist any more", code="AUTH001")
     return _signed(pair)
 
 

@@ -45,8 +45,9 @@ async def issue(wanted: TestIdentity, secret: str) -> SignedIn:
         provider="test",
         user_id=user_id,
     )
-    if user_id is not None and person.user_id != user_id:
-        raise Conflict("another user has this e-mail address")
+    other = wanted.email is not None and person.email.lower() != wanted.email.lower()
+    if other or (user_id is not None and person.user_id != user_id):
+        raise Conflict("this id and this e-mail address belong to different users")
     return await sessions.start(person)
 
 

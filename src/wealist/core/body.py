@@ -5,8 +5,10 @@ names in another case, which is accepted. Types are not coerced: `"5"` is no num
 character is refused here because PostgreSQL can't store one.
 """
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, get_args, get_type_hints
+from uuid import UUID
 
 import msgspec
 from litestar.dto import AbstractDTO
@@ -14,6 +16,7 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from wealist.core.errors import Invalid
+from wealist.core.wire import Email
 
 
 def decode(body: bytes, kind: Any) -> Any:
@@ -25,13 +28,16 @@ def decode(body: bytes, kind: Any) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("the body is not valid JSON") from error
     if b"\\u0000" in body:
-        for path, text in _strings(value, ""):
-            if "\0" in text:
-                raise Invalid("must not contain a NUL character", field=path or None)
+        _refuse_nul(value)
     if isinstance(value, dict):
         value = _known_names(value, kind)
+        for name, tidy in _tidied(kind):
+            if isinstance(value.get(name), str):
+                value[name] = tidy(value[name])
     try:
         return msgspec.convert(value, kind, strict=True, str_keys=True)
+    except RecursionError as error:
+        raise Invalid("the body is nested too deeply") from error
     except msgspec.ValidationError as error:
         raise invalid(str(error)) from error
 
@@ -44,38 +50,65 @@ def invalid(text: str) -> Invalid:
         missing = message.split("`")[1]
         return Invalid("is required", field=f"{field}.{missing}" if field else missing)
     if "matching regex" in message:
-        message = "has not the right form"
+        email = field is not None and field.lower().endswith("email")
+        message = "must be an e-mail address" if email else "has not the right form"
     return Invalid(_plain(message), field=field)
 
 
 _WORDS = {
-    "`str`": "text",
-    "`int`": "a whole number",
-    "`bool`": "true or false",
-    "`null`": "null",
-    "`object`": "an object",
-    "`array`": "a list",
-    "`uuid`": "a UUID",
-    "`float`": "a number",
+    "str": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "null": "null",
+    "object": "an object",
+    "array": "a list",
+    "uuid": "a UUID",
+    "float": "a number",
 }
+_QUOTED = re.compile(r"`([a-z| ]+)`")
+_LENGTH = re.compile(r"Expected `\w+` of length (<=|>=) (\d+)")
 
 
 def _plain(message: str) -> str:
-    for word, plain in _WORDS.items():
-        message = message.replace(word, plain)
-    return message[:1].lower() + message[1:]
+    """msgspec's sentence in words for people who don't know its types."""
+    if length := _LENGTH.match(message):
+        most = "at most" if length[1] == "<=" else "at least"
+        return f"must have {most} {length[2]} characters"
+    if message.startswith("Invalid UUID"):
+        return "must be a UUID"
+    if message.startswith("Invalid enum value"):
+        return f"is none of the accepted words ({message.removeprefix('Invalid enum value ')})"
+    return _QUOTED.sub(_words, message[:1].lower() + message[1:])
 
 
-def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            yield path, key
-            yield from _strings(member, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _strings(member, f"{path}[{index}]")
+def _words(quoted: re.Match[str]) -> str:
+    kinds = [kind.strip() for kind in quoted[1].split("|")]
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds)
+
+
+def _refuse_nul(value: Any) -> None:
+    """Raise `Invalid` if any text has a NUL; it names the member of the body that holds it."""
+    members = value.items() if isinstance(value, dict) else [("", value)]
+    for name, member in members:
+        if _has_nul([name, member]):
+            shown = name[:100].replace("\0", "")
+            raise Invalid("must not contain a NUL character", field=shown or None)
+
+
+def _has_nul(value: Any) -> bool:
+    # Without recursion and without paths: the body may be a megabyte of nesting.
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            if "\0" in one:
+                return True
+        elif isinstance(one, dict):
+            todo.extend(one)
+            todo.extend(one.values())
+        elif isinstance(one, list):
+            todo.extend(one)
+    return False
 
 
 _names: dict[Any, dict[str, str]] = {}
@@ -96,6 +129,34 @@ def _known_names(value: dict[str, Any], kind: Any) -> dict[str, Any]:
         if name == key or name not in value:
             renamed[name] = member
     return renamed
+
+
+_tidy: dict[Any, list[tuple[str, Callable[[str], str]]]] = {}
+
+
+def _tidied(kind: Any) -> list[tuple[str, Callable[[str], str]]]:
+    """The members whose text is put into its usual form before it is checked: UUIDs in any of
+    the spellings of common.md §8, e-mail addresses with space around them."""
+    if kind not in _tidy:
+        found: list[tuple[str, Callable[[str], str]]] = []
+        hints = (
+            get_type_hints(kind, include_extras=True) if hasattr(kind, "__struct_fields__") else {}
+        )
+        for field in msgspec.structs.fields(kind) if hints else ():
+            hint = hints[field.name]
+            if UUID in (hint, *get_args(hint)):
+                found.append((field.encode_name, _usual_uuid))
+            elif Email in (hint, *get_args(hint)):
+                found.append((field.encode_name, str.strip))
+        _tidy[kind] = found
+    return _tidy[kind]
+
+
+def _usual_uuid(text: str) -> str:
+    try:
+        return str(UUID(text)) if text.isascii() else text
+    except ValueError:
+        return text
 
 
 class JsonBody(AbstractDTO[Any]):

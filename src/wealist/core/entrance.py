@@ -7,19 +7,21 @@ An ASGI middleware and not a Litestar guard: a guard costs a tenth of a request,
 copies the route handler for each call of one.
 """
 
+from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from wealist.core.identity import caller
-from wealist.core.params import uuid
+from wealist.core.params import uuid, workspace_header
 
 OPEN = frozenset({"public", "signed", "internal"})
 """Kinds of access (`core.access.WORDS`) that need no token."""
 
 
 class Entrance(ASGIMiddleware):
-    """Raises `Unauthorized` without a caller, `BadRequest` for a path id that is no UUID.
+    """Raises `Unauthorized` without a caller, `BadRequest` for a path id that is no UUID and, where
+    a route has `opt["workspace_header"]`, for a missing or malformed `X-Workspace-Id`.
 
     Sockets show their token in the query, so `live.py` of their service lets them in.
     """
@@ -32,4 +34,6 @@ class Entrance(ASGIMiddleware):
             for name, text in scope["path_params"].items():
                 if name.endswith("_id"):
                     uuid(str(text), name.removesuffix("_id") + "Id")
+            if scope["route_handler"].opt.get("workspace_header"):
+                workspace_header(Headers.from_scope(scope).get("x-workspace-id"))
         await next_app(scope, receive, send)

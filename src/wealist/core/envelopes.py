@@ -35,6 +35,8 @@ CODES: dict[str, dict[str, str]] = {
         "FORBIDDEN": "AUTH403",
         "NOT_FOUND": "AUTH404",
         "METHOD_NOT_ALLOWED": "AUTH405",
+        "CONFLICT": "AUTH409",
+        "PAYLOAD_TOO_LARGE": "AUTH413",
         "SERVICE_UNAVAILABLE": "AUTH008",
         "INTERNAL_ERROR": "AUTH999",
     },

@@ -36,7 +36,9 @@ def _readiness(ready: bool, redis_check: str) -> Response[bytes]:
 
 def _exposition() -> Response[bytes]:
     body, content_type = metrics.exposition()
-    return Response(body, media_type=content_type, headers={"Cache-Control": "no-store"})
+    # Litestar adds the charset to every text type.
+    media_type = content_type.removesuffix("; charset=utf-8")
+    return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
 def go_routes(service: str, base: str = "") -> list[HTTPRouteHandler]:

@@ -65,8 +65,15 @@ class ObjectStore(Protocol):
     `StoreUnavailable`. `expires_in` is in seconds, at most seven days."""
 
     async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
-        """A link for one PUT whose `Content-Type` header is exactly `content_type`. It can't
-        bound the size: look at `head` afterwards. Needs no network."""
+        """A link for a PUT whose `Content-Type` header is exactly `content_type`. It can't
+        bound the size: look at `head` afterwards. Needs no network.
+
+        The local store takes one upload: an object that exists is never replaced over a link, the
+        second PUT is 409. So is a retry after an answer that got lost, even of the same bytes;
+        the object is there then. S3 can't refuse this (it would need a header that browsers
+        don't send) and takes every PUT until the link expires: whoever has looked at the object
+        remembers its `etag`, and compares it before the object is put to use.
+        """
 
     async def presign_get(
         self,

@@ -14,7 +14,7 @@ from msgspec import Struct
 from wealist.core import downloads, objects, server_secret
 from wealist.core.errors import Forbidden, NotFound
 from wealist.core.objects import Page, Presigned, Stored, StoreUnavailable
-from wealist.core.objects_files import Draft, Files
+from wealist.core.objects_files import Draft, Files, already_uploaded
 from wealist.core.settings import Settings
 
 P = ParamSpec("P")
@@ -112,6 +112,11 @@ class DiskStore:
         if found is None:
             raise NotFound("no such file")
         return found
+
+    async def refuse_second(self, key: str) -> None:
+        """Raises `Conflict` when the object exists, before its body is sent for nothing."""
+        if await self.run(self._files.path(objects.check_key(key)).exists):
+            raise already_uploaded()
 
     async def draft(self) -> Draft:
         """A draft whose methods go through `run`; the caller discards it in the end."""

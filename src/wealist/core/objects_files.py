@@ -1,7 +1,7 @@
 """The files behind the local object store; everything here blocks and runs in threads.
 
 Each object is one file: a header of 512 bytes with its type and etag, then the content, so that a
-single rename publishes all of it. A file is named like the last part of its key with `@` behind it,
+single rename or link publishes all of it. A file is named like the last part of its key with `@` behind it,
 and drafts live in `~drafts`; neither character occurs in keys, so nothing can collide.
 """
 
@@ -19,6 +19,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from wealist.core.errors import Conflict
 from wealist.core.objects import Page, Stored
 
 HEADER = 512
@@ -29,6 +30,11 @@ PUBLISH_TRIES = 50
 class _Header(Struct, frozen=True):
     content_type: str
     etag: str
+
+
+def already_uploaded() -> Conflict:
+    """The answer to a second upload over one link."""
+    return Conflict("this file has been uploaded already; ask for a new link to upload another")
 
 
 class Files:
@@ -135,8 +141,11 @@ class Draft:
         self._hash.update(data)
         self._file.write(data)
 
-    def publish(self, key: str, content_type: str) -> str:
-        """Make it the object of `key`, safe against a crash from now on. Returns the etag."""
+    def publish(self, key: str, content_type: str, *, replace: bool = True) -> str:
+        """Make it the object of `key`, safe against a crash from now on. Returns the etag.
+
+        Without `replace` an object that exists stays: raises `Conflict`.
+        """
         etag = self._hash.hexdigest()
         header = msgspec.json.encode(_Header(content_type, etag))
         self._file.seek(0)
@@ -148,7 +157,7 @@ class Draft:
         for left in reversed(range(PUBLISH_TRIES)):
             try:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._path.replace(path)
+                self._move(path, replace=replace)
                 break
             except (FileNotFoundError, FileExistsError):
                 # `remove`, maybe of another process, took the empty directory in between.
@@ -156,6 +165,16 @@ class Draft:
                     raise
         _sync_directory(path.parent)
         return etag
+
+    def _move(self, path: Path, *, replace: bool) -> None:
+        if replace:
+            self._path.replace(path)
+            return
+        try:
+            os.link(self._path, path)  # unlike a rename it fails when the name is taken
+        except FileExistsError as error:
+            raise already_uploaded() from error
+        self._path.unlink()
 
     def discard(self) -> None:
         """Leave nothing behind; without effect after `publish`."""

@@ -46,17 +46,22 @@ AnyRequest = Request[Any, Any, Any]
     request_max_body_size=None,  # counted here, since the limit of JSON bodies is far lower
 )
 async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
-    """Take the body as the object's new content. Nothing is visible, or left, before its end."""
+    """Take the body as the object's content. Nothing is visible, or left, before its end.
+
+    Raises `Conflict` when the object exists: what somebody has confirmed must stay what it was. A
+    client that repeats its PUT after a lost answer gets that too.
+    """
     store, link = _allowed(request, "PUT", key)
     if request.headers.get("content-type", "") != link.content_type:
         raise Forbidden(f"this link is for Content-Type: {link.content_type}")
     if (request.content_length or 0) > MAX_BYTES:
         raise _too_large()
+    await store.refuse_second(link.key)
     draft = await store.draft()
     try:
         async for piece in _pieces(request.receive):
             await store.run(draft.write, piece)
-        etag = await store.run(draft.publish, link.key, link.content_type)
+        etag = await store.run(draft.publish, link.key, link.content_type, replace=False)
     finally:
         draft.discard()
     return Response(b"", headers={"ETag": f'"{etag}"'}, media_type="text/plain")

@@ -3,11 +3,32 @@
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
 from litestar.router import Router
 from msgspec import Struct
 
 from wealist import __version__
+from wealist.core import entrance, internal
 from wealist.core.envelopes import service_of
+
+_TOKEN: SecurityRequirement = {"bearer": []}
+_KEY: SecurityRequirement = {"internalKey": []}
+_NOTHING: SecurityRequirement = {}
+
+_SCHEMES = {
+    "bearer": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="The access token of a sign-in.",
+    ),
+    "internalKey": SecurityScheme(
+        type="apiKey",
+        name=internal.HEADER,
+        security_scheme_in="header",
+        description="The key that services share; at the internal port only.",
+    ),
+}
 
 
 class Problem(Struct):
@@ -31,6 +52,8 @@ def config() -> OpenAPIConfig:
         title="weAlist",
         version=__version__,
         path=path,
+        components=Components(security_schemes=_SCHEMES),
+        security=[_TOKEN],
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         openapi_router=Router(
             path, route_handlers=[], opt={"access": "public"}, include_in_schema=False
@@ -38,8 +61,9 @@ def config() -> OpenAPIConfig:
     )
 
 
-def describe_errors(app: Litestar) -> None:
-    """Give each endpoint of a service the error body that its clients read."""
+def describe(app: Litestar) -> None:
+    """Give each endpoint of a service the error body that its clients read, and say what the
+    caller has to show where that isn't a token."""
     for route in app.routes:
         service = service_of(route.path_format)
         body = Problem if service == "auth" else ErrorBody
@@ -48,3 +72,6 @@ def describe_errors(app: Litestar) -> None:
                 handler.responses = {
                     400: ResponseSpec(body, description="Bad request", generate_examples=False)
                 }
+            if handler.opt.get("access") in entrance.OPEN:
+                guarded = internal.internal_key in handler.resolve_guards()
+                handler.security = [_KEY if guarded else _NOTHING]

@@ -1,15 +1,13 @@
-"""Settings: one frozen Struct read from the environment, checked as a whole at start.
+"""Settings: one frozen Struct; `environment.py` reads and checks it as a whole at start.
 
 Each field is one environment variable. Its `Meta` carries the variable's name and the sentence
 that the README's configuration table shows, so code and documentation can't drift apart.
 """
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -51,7 +49,7 @@ Names = tuple[str, ...]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything an operator can choose. Read it once with `from_env`."""
+    """Everything an operator can choose. Read once, by `environment.from_env`."""
 
     # --- the process -------------------------------------------------------------------------
     env: Annotated[
@@ -197,7 +195,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 20
     internal_api_key: Annotated[
         Secret | None,
-        _env("INTERNAL_API_KEY", "Key of `/api/internal/*`. Unset: these answer 401."),
+        _env("INTERNAL_API_KEY", "Key of `/api/internal/*`; unset in dev: they answer 401."),
     ] = None
 
     # --- sign-in -----------------------------------------------------------------------------
@@ -336,97 +334,10 @@ def variables() -> Iterator[Variable]:
             hint,
             field.default,
             meta.description or "",
-            Secret in _options(kind),
+            Secret in options(kind),
         )
 
 
-def _options(kind: Any) -> tuple[Any, ...]:
+def options(kind: Any) -> tuple[Any, ...]:
+    """The types of a union, or the one type there is."""
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-
-
-def from_env(environ: Mapping[str, str]) -> Settings:
-    """Read and check all settings.
-
-    An empty variable counts as unset. Raises `SettingsError` with one line for each mistake:
-    unreadable values, unknown `WEALIST_*` names, and combinations that production refuses.
-    """
-    problems: list[str] = []
-    values: dict[str, Any] = {}
-    known = set()
-    for variable in variables():
-        known.add(variable.name)
-        text = environ.get(variable.name, "").strip()
-        if not text:
-            continue
-        try:
-            values[variable.field] = _read(variable, text)
-        except (msgspec.ValidationError, ValueError) as error:
-            shown = "" if variable.secret else f" (it is {text!r})"
-            problems.append(f"{variable.name}: {error}{shown}")
-    problems += [
-        f"{name}: there is no such setting{_nearest(name, known)}"
-        for name in sorted(environ)
-        if name.startswith("WEALIST_") and name not in known
-    ]
-    settings = Settings(**values)
-    problems += _contradictions(settings)
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _read(variable: Variable, text: str) -> Any:
-    options = _options(variable.type.__origin__)
-    if Secret in options:
-        return Secret(text)
-    if Path in options:
-        return Path(text).expanduser()
-    if Names in options:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if bool in options:
-        text = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(
-            text.lower(), text.lower()
-        )
-    return msgspec.convert(text, variable.type, strict=False)
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    found = get_close_matches(name, known, 1)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def _contradictions(settings: Settings) -> Iterator[str]:
-    if settings.production:
-        if settings.enable_test_auth:
-            yield "ENABLE_TEST_AUTH: test sign-in is refused when ENV=prod"
-        if settings.jwt_rsa_private_key is None:
-            yield "JWT_RSA_PRIVATE_KEY: required when ENV=prod (all replicas must share one key)"
-        if settings.database_url is None:
-            yield "DATABASE_URL: required when ENV=prod"
-        if settings.public_url is None:
-            yield "WEALIST_PUBLIC_URL: required when ENV=prod"
-        key = settings.internal_api_key
-        if key is not None and (len(key) < 16 or key.reveal() == "internal-secret-key"):
-            yield "INTERNAL_API_KEY: at least 16 characters and not a published default"
-    if settings.google_client_id and not settings.google_client_secret:
-        yield "GOOGLE_CLIENT_SECRET: required with GOOGLE_CLIENT_ID"
-    if settings.oidc_issuer and not settings.oidc_client_id:
-        yield "OIDC_CLIENT_ID: required with OIDC_ISSUER"
-    if settings.s3_bucket and not (settings.s3_access_key and settings.s3_secret_key):
-        yield "S3_ACCESS_KEY, S3_SECRET_KEY: both required with S3_BUCKET"
-    for name, url in (
-        ("WEALIST_PUBLIC_URL", settings.public_url),
-        ("S3_ENDPOINT", settings.s3_endpoint),
-        ("S3_PUBLIC_ENDPOINT", settings.s3_public_endpoint),
-        ("OIDC_ISSUER", settings.oidc_issuer),
-        ("OAUTH2_REDIRECT_URL_ENV", settings.oauth_target_url),
-        ("OAUTH2_CLIENT_REDIRECT_URI", settings.oauth_callback_url),
-        *(("CORS_ORIGINS", origin) for origin in settings.cors_origins),
-    ):
-        if url is not None and not _is_http_url(url):
-            yield f"{name}: not an http(s) address (it is {url!r})"
-
-
-def _is_http_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.netloc)

@@ -11,7 +11,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def required(text: str, *, field: str, limit: int) -> str:
     """Trimmed text of 1 to `limit` characters. Raises `Invalid` naming `field`."""
     clean = optional(text, field=field, limit=limit)
-    if not clean:
+    if not any(character.isprintable() and character != " " for character in clean):
         raise Invalid("must not be empty", field=field)
     return clean
 
@@ -29,7 +29,11 @@ def optional(text: str, *, field: str, limit: int) -> str:
 def web_address(text: str, *, field: str) -> str:
     """An http(s) address. Raises `Invalid` naming `field`."""
     clean = text.strip()
-    parts = urlsplit(clean)
+    try:
+        parts = urlsplit(clean)
+        _ = parts.port  # may be no number
+    except ValueError:
+        raise Invalid("must be an http(s) address", field=field) from None
     if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s<>\"]", clean):
         raise Invalid("must be an http(s) address", field=field)
     return clean

@@ -13,7 +13,7 @@ class Wire(Struct, rename="camel", kw_only=False):
 Email = Annotated[
     str,
     Meta(
-        pattern=r"^[^@\s\x00-\x1f\"(),:;<>\[\\\]]+@[^@\s\x00-\x1f\"(),:;<>\[\\\]]+\.[^@\s.]+$",
+        pattern=r"^[^@\s\x00-\x1f\"(),:;<>\[\\\]]+@[^@\s\x00-\x1f\"(),:;<>\[\\\]]+\.[^@\s.]+\Z",
         max_length=254,
         description="an e-mail address",
     ),

@@ -73,5 +73,10 @@ async def seat(caller: Caller, workspace_id: UUID, action: str, *, lock: bool = 
 
 async def look(caller: Caller, workspace_id: UUID, *, lock: bool = False) -> Seat | None:
     """The workspace as the caller stands to it, without asking whether he may."""
-    sql = _SEAT + ("FOR NO KEY UPDATE OF w" if lock else "")
-    return await db.fetch_one(Seat, sql, workspace_id, caller.user_id)
+    if lock:
+        # A statement of its own: one that waited for the lock would still see the members as they
+        # were before (READ COMMITTED), and a removed admin could put himself back.
+        await db.execute(
+            'SELECT FROM "user".workspaces WHERE id = $1 FOR NO KEY UPDATE', workspace_id
+        )
+    return await db.fetch_one(Seat, _SEAT, workspace_id, caller.user_id)

@@ -53,12 +53,13 @@ async def measure() -> str:
     row = await db.fetch_value(
         """
         SELECT array[
-            (SELECT count(*) FROM "user".users WHERE is_active),
+            (SELECT count(*) FROM "user".users WHERE is_active AND id <> $1),
             (SELECT count(*) FROM "user".workspaces WHERE deleted_at IS NULL),
             (SELECT count(*) FROM "user".profiles),
             (SELECT count(*) FROM "user".join_requests WHERE status = 'PENDING')
         ]
-        """
+        """,
+        users.SYSTEM_ID,
     )
     names = ("users", "workspaces", "profiles", "join_requests_pending")
     for name, value in zip(names, row, strict=True):

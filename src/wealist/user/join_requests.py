@@ -4,9 +4,9 @@ from uuid import UUID
 
 from wealist.core import db, events
 from wealist.core.access import Role
-from wealist.core.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from wealist.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from wealist.core.identity import Caller
-from wealist.core.ids import uuid7
+from wealist.core.ids import NIL, uuid7
 from wealist.core.wire import now
 from wealist.user import queries, seating
 from wealist.user.access import MISSING, look, seat
@@ -20,6 +20,8 @@ async def ask_to_join(caller: Caller, workspace_id: UUID) -> JoinRequest:
     Raises `AlreadyExists` for members and for a second pending request. A private workspace is
     hidden (404).
     """
+    if workspace_id == NIL:
+        raise Invalid("must be the id of a workspace", field="workspaceId")
     async with db.transaction():
         place = await look(caller, workspace_id, lock=True)
         if place is None or (place.role is None and not place.is_public):
@@ -29,11 +31,12 @@ async def ask_to_join(caller: Caller, workspace_id: UUID) -> JoinRequest:
         user = await queries.user(caller.user_id)
         if user is None or not user.is_active:
             raise NotFound("there is no such user")
-        status = "PENDING" if place.need_approved else "APPROVED"
-        request = await _record(user, workspace_id, status)
-        if not place.need_approved:
-            await seating.take_a_seat(user, workspace_id, Role.MEMBER, actor=caller.user_id)
-    return request
+        if place.need_approved:
+            return await _record(user, workspace_id, "PENDING")
+        await seating.take_a_seat(user, workspace_id, Role.MEMBER, actor=caller.user_id)
+        # He may have asked while approval was still needed.
+        waiting = await settle(workspace_id, user.user_id, "APPROVED", actor=caller.user_id)
+        return waiting or await _record(user, workspace_id, "APPROVED")
 
 
 async def _record(user: User, workspace_id: UUID, status: str) -> JoinRequest:

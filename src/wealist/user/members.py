@@ -4,9 +4,8 @@ from uuid import UUID
 
 from wealist.core import db
 from wealist.core.access import Role
-from wealist.core.errors import Forbidden, Invalid, NotFound
+from wealist.core.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from wealist.core.identity import Caller
-from wealist.core.text import required
 from wealist.core.versions import expect
 from wealist.core.wire import now
 from wealist.user import join_requests, queries, seating
@@ -37,13 +36,19 @@ async def check_member(caller: Caller, workspace_id: UUID, user_id: UUID) -> boo
     return await queries.is_member(workspace_id, user_id)
 
 
-def _role(text: str | None) -> Role:
-    """A role that can be given: ADMIN or MEMBER. Raises `Invalid`, or `Forbidden` for OWNER."""
-    if text == Role.OWNER:
+def _role(text: str) -> Role:
+    """The role that a text names. Raises `Invalid`; whether it can be given is asked later."""
+    try:
+        return Role(text)
+    except ValueError:
+        raise Invalid("must be ADMIN or MEMBER", field="roleName") from None
+
+
+def _given(role: Role) -> Role:
+    """A role that can be given. Raises `Forbidden` for OWNER."""
+    if role is Role.OWNER:
         raise Forbidden("a workspace has one owner; this role can't be given")
-    if text not in (Role.ADMIN, Role.MEMBER):
-        raise Invalid("must be ADMIN or MEMBER", field="roleName")
-    return Role(text)
+    return role
 
 
 async def _room_for_an_admin(workspace_id: UUID) -> None:
@@ -59,14 +64,15 @@ async def _room_for_an_admin(workspace_id: UUID) -> None:
 
 async def invite(caller: Caller, workspace_id: UUID, invitation: Invitation) -> Member:
     """Make a registered person a member at once; his own pending request counts as approved."""
+    role = _role(invitation.role_name or Role.MEMBER.value)
     async with db.transaction():
         await seat(caller, workspace_id, "member.invite", lock=True)
-        email = required(invitation.email, field="email", limit=254)
-        user = await queries.user_by_email(email)
+        user = await queries.user_by_email(invitation.email)
         if user is None or not user.is_active:
             raise NotFound("nobody with this e-mail address has signed in yet")
-        role = _role(invitation.role_name or Role.MEMBER.value)
-        if role is Role.ADMIN and not await queries.is_member(workspace_id, user.user_id):
+        if await queries.is_member(workspace_id, user.user_id):
+            raise AlreadyExists("this person is already a member of the workspace")
+        if _given(role) is Role.ADMIN:
             await _room_for_an_admin(workspace_id)
         member = await seating.take_a_seat(user, workspace_id, role, actor=caller.user_id)
         await join_requests.settle(workspace_id, user.user_id, "APPROVED", actor=caller.user_id)
@@ -77,12 +83,13 @@ async def change_role(
     caller: Caller, workspace_id: UUID, member_id: UUID, role_name: str, expected: int | None
 ) -> Member:
     """Make a member an ADMIN or a plain MEMBER. The owner's role never changes."""
+    role = _role(role_name)
     async with db.transaction():
         await seat(caller, workspace_id, "member.change_role", lock=True)
         member = await _member_of(workspace_id, member_id)
         if member.role_name == Role.OWNER:
             raise Forbidden("the owner's role can't be changed")
-        role = _role(role_name)
+        _given(role)
         expect(expected, member.version, member)
         if member.role_name == role:
             return member

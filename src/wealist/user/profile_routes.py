@@ -17,13 +17,16 @@ from wealist.user.wire import (
     ProfileChange,
 )
 
+MINE = {"access": "caller", "workspace_header": True}
+HERE = {"access": "profile.write", "workspace_header": True}
+
 
 @post("/api/profiles", opt={"access": "profile.write"}, summary="Create my profile")
 async def create_profile(caller: Me, data: JSONBody[NewProfile]) -> Profile:
     return await profiles.create_profile(caller, data)
 
 
-@get("/api/profiles/me", opt={"access": "caller"}, summary="My profile here, or the default one")
+@get("/api/profiles/me", opt=MINE, summary="My profile here, or the default one")
 async def my_profile(caller: Me, workspace_id: WorkspaceId = None) -> Profile:
     return await profiles.my_profile(caller, workspace_header(workspace_id))
 
@@ -33,7 +36,7 @@ async def my_profiles(caller: Me) -> list[Profile]:
     return await queries.my_profiles(caller.user_id)
 
 
-@put("/api/profiles/me", opt={"access": "profile.write"}, summary="Change my profile")
+@put("/api/profiles/me", opt=HERE, summary="Change my profile")
 async def change_profile(
     caller: Me,
     data: JSONBody[ProfileChange],
@@ -79,7 +82,7 @@ async def confirm_upload(caller: Me, data: JSONBody[ImageConfirm]) -> Attachment
     return await images.confirm_upload(caller, data)
 
 
-@put("/api/profiles/me/image", opt={"access": "profile.write"}, summary="Use a picture")
+@put("/api/profiles/me/image", opt=HERE, summary="Use a picture")
 async def choose_image(
     caller: Me, data: JSONBody[ImageChoice], workspace_id: WorkspaceId = None
 ) -> Profile:

@@ -58,10 +58,12 @@ async def _insert(
 
 
 def _image(text: str | None, current: str | None) -> str | None:
-    """The picture's address to store. The address under which we show a stored picture may come
-    back from a client that saves the whole profile; it then means: leave it."""
+    """The picture's address to store; an empty text takes it away. The address under which we
+    show a stored picture may come back from a client that saves the whole profile: leave it."""
     if text is None or text == avatars.address(current):
         return current
+    if not text.strip():
+        return None
     return web_address(text, field="profileImageUrl")
 
 
@@ -162,5 +164,7 @@ async def delete_profile(caller: Caller, workspace_id: UUID) -> None:
     if workspace_id == NIL:
         raise BadRequest("the default profile can't be deleted")
     async with db.transaction():
+        # As in `open_profile`: nobody finds a profile there that is about to go.
+        await queries.user(caller.user_id, lock=True)
         if await seating.drop_profile(caller.user_id, workspace_id, actor=caller.user_id):
             await seating.announce_looks(caller.user_id, workspace_id, actor=caller.user_id)

@@ -34,12 +34,15 @@ def nick_name(user: User) -> str:
 
 
 async def take_a_seat(user: User, workspace_id: UUID, role: Role, *, actor: UUID) -> Member:
-    """Make `user` a member, with a profile. Raises `AlreadyExists` if he is one.
+    """Make `user` a member, with a profile. Raises `AlreadyExists` if he is one, `NotFound` if
+    his account has been deleted meanwhile.
 
     A former member gets his old row back with the new role and a new `joinedAt`. The first
     membership of a person becomes his default. Concurrent calls: one wins, the others raise.
     """
-    await queries.user(user.user_id, lock=True)
+    fresh = await queries.user(user.user_id, lock=True)
+    if fresh is None or not fresh.is_active:
+        raise NotFound("there is no such user")
     moment = now()
     member_id = await db.fetch_value(
         """

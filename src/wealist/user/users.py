@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from wealist.core import db, events, identity, metrics
-from wealist.core.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from wealist.core.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unavailable
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
 from wealist.core.text import optional
@@ -15,6 +15,7 @@ from wealist.user.wire import NewUser, User, UserChange, user_channel
 
 SYSTEM_ID = UUID(int=1)
 NAME = 200
+ATTEMPTS = 3
 RESTORE_DAYS = 30
 """How long a deleted account can come back; then a job forgets who it was."""
 
@@ -65,7 +66,8 @@ async def _known(
         found = await queries.user(user_id, lock=True)
         if found is not None:
             return found
-    return await queries.user_by_email(email)
+    found = await queries.user_by_email(email)
+    return await queries.user(found.user_id, lock=True) if found is not None else None
 
 
 async def _remember(user_id: UUID, provider: str, subject: str) -> None:
@@ -137,7 +139,10 @@ async def create_user(new: NewUser) -> User:
             raise AlreadyExists("there is a user with this e-mail address")
         user = await _create(new.email, "", new.provider, uuid7())
         if new.google_id:
-            await _remember(user.user_id, "google", new.google_id)
+            try:
+                await _remember(user.user_id, "google", new.google_id)
+            except Conflict:
+                raise AlreadyExists("googleId: belongs to another user") from None
         created = await queries.user(user.user_id)
     assert created is not None
     return created
@@ -171,7 +176,7 @@ async def change_user(
             raise NotFound("there is no such user")
         expect(expected, user.version, user)
         email = change.email
-        if isinstance(email, str) and email.strip().lower() != user.email.lower():
+        if isinstance(email, str) and email.lower() != user.email.lower():
             raise Conflict("the e-mail address is the one you sign in with and can't be changed")
         if not isinstance(change.name, str):
             return user
@@ -183,19 +188,30 @@ async def delete_user(caller: Caller) -> None:
     """Delete the caller's account; harmless when it is gone already.
 
     Workspaces that he has to himself go with it. Raises `Conflict` while he owns one that has
-    other members. All his tokens stop working.
+    other members, `Unavailable` when he keeps joining others. All his tokens stop working.
     """
+    for _ in range(ATTEMPTS):
+        if await _delete_unless_joining(caller):
+            return
+    raise Unavailable("your workspaces are changing at this moment; try again", retry_after=1)
+
+
+async def _delete_unless_joining(caller: Caller) -> bool:
+    """False when a workspace was joined before the locks were held."""
     async with db.transaction():
-        places = await queries.memberships(caller.user_id)
         # Workspaces before the user: the order in which every verb locks.
+        locked = [place.workspace_id for place in await queries.memberships(caller.user_id)]
         await db.execute(
             'SELECT FROM "user".workspaces WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE',
-            sorted(place.workspace_id for place in places),
+            locked,
         )
         user = await queries.user(caller.user_id, lock=True)
         if user is None or not user.is_active:
-            return
-        for place in await queries.memberships(caller.user_id):
+            return True
+        places = await queries.memberships(caller.user_id)
+        if not {place.workspace_id for place in places} <= set(locked):
+            return False
+        for place in places:
             if place.role_name != "OWNER":
                 await seating.leave_the_seat(
                     caller.user_id, place.workspace_id, actor=caller.user_id
@@ -207,7 +223,10 @@ async def delete_user(caller: Caller) -> None:
         await _withdraw_requests(caller)
         await _update(user, {UserRow.is_active: False, UserRow.deleted_at: now()}, "user.deleted")
         # Before the commit: when revoking fails nothing is deleted, never the other way round.
+        # And after it, for a session that began in between.
         await identity.revoke_user(caller.user_id)
+        db.after_commit(identity.revoke_user, caller.user_id)
+    return True
 
 
 async def _withdraw_requests(caller: Caller) -> None:
@@ -230,25 +249,29 @@ async def restore_user(caller: Caller, user_id: UUID) -> User:
 
 async def forget_deleted() -> str:
     """Forget who was behind accounts deleted 30 days ago; the job's sentence."""
-    gone = await db.fetch_value(
+    ids = await db.fetch_value(
         """
-        WITH gone AS (
-            UPDATE "user".users SET email = 'deleted-' || id || '@invalid', name = '',
-                   updated_at = now(), version = version + 1
-            WHERE deleted_at < now() - make_interval(days => $1)
-              AND email <> 'deleted-' || id || '@invalid'
-            RETURNING id
-        ), forgotten AS (
-            DELETE FROM "user".identities WHERE user_id IN (SELECT id FROM gone)
-        ) SELECT array_agg(id) FROM gone
+        SELECT array_agg(u.id) FROM "user".users u
+        WHERE u.deleted_at < now() - make_interval(days => $1)
+          AND (u.email <> 'deleted-' || u.id || '@invalid'
+               OR EXISTS (SELECT FROM "user".profiles p WHERE p.user_id = u.id))
         """,
         RESTORE_DAYS,
     )
-    for user_id in gone or ():
-        async with db.transaction():
-            for profile in await ProfileRow.select().where(ProfileRow.user_id == user_id):
-                await seating.drop_profile(user_id, profile["workspace_id"], actor=SYSTEM_ID)
-    return f"{len(gone or ())} deleted accounts forgotten"
+    for user_id in ids or ():
+        await _forget(user_id)
+    return f"{len(ids or ())} deleted accounts forgotten"
+
+
+async def _forget(user_id: UUID) -> None:
+    async with db.transaction():
+        user = await queries.user(user_id, lock=True)
+        if user is None or user.is_active:
+            return
+        await _update(user, {UserRow.email: f"deleted-{user_id}@invalid", UserRow.name: ""})
+        await db.execute('DELETE FROM "user".identities WHERE user_id = $1', user_id)
+        for profile in await ProfileRow.select().where(ProfileRow.user_id == user_id):
+            await seating.drop_profile(user_id, profile["workspace_id"], actor=SYSTEM_ID)
 
 
 async def find_person(user_id: UUID) -> User | None:

@@ -47,7 +47,7 @@ class NewUser(Wire):
 class UserChange(Wire):
     """`email` and `isActive` are accepted for old clients; only their current values are."""
 
-    email: str | UnsetType | None = UNSET
+    email: Email | UnsetType | None = UNSET
     is_active: bool | UnsetType | None = UNSET
     name: str | UnsetType | None = UNSET
 
