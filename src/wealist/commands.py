@@ -12,6 +12,7 @@ from urllib.parse import quote
 from msgspec import structs
 
 from wealist.core.settings import Secret, Settings
+from wealist.listener import StartError
 from wealist.server import tell, with_database
 
 
@@ -20,12 +21,28 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with a database in them, for as long as the block lasts.
 
     It is the one of DATABASE_URL; else that of a `serve` which runs on the same data directory;
-    else one started here. Raises `StartError`.
+    else one started here. Raises `StartError`, also when that `serve` has lost its PostgreSQL.
     """
     if settings.database_url is None and (url := embedded_url(settings.data_dir)):
         settings = structs.replace(settings, database_url=Secret(url))
     async with AsyncExitStack() as stack:
-        yield await with_database(settings, stack)
+        try:
+            found = await with_database(settings, stack)
+        except StartError as error:
+            owner = getattr(error.__cause__, "owner", None)  # of `folder.Occupied`
+            if owner is None:
+                raise
+            raise _silent(owner, settings.data_dir) from error
+        yield found
+
+
+def _silent(owner: str, data_dir: Path) -> StartError:
+    """For a weAlist whose PostgreSQL is away: stopping it, as a second server is told, is wrong."""
+    process = f" (process {owner})" if owner else ""
+    return StartError(
+        f"weAlist runs on {data_dir.absolute()}{process}, but its PostgreSQL does not answer:"
+        f" unless it is just starting, look at its log {data_dir.absolute() / 'postgres.log'}"
+    )
 
 
 def embedded_url(data_dir: Path) -> str | None:

@@ -16,7 +16,8 @@ from websockets import http11
 from wealist.core.settings import Settings
 
 HEAD_BYTES = 32 << 10
-"""Largest request line and headers together."""
+"""Largest request line and headers together, and the most that may come between two pieces of a
+body: lengths of chunks with their extensions, and what follows the last one (trailers)."""
 
 # 8 KB unless an environment variable says otherwise when it is imported: less than our own limit,
 # and a socket's address may hold a token.
@@ -40,42 +41,71 @@ class _HeadTooLargeError(Exception):
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request head is bounded in bytes and in time; uvicorn bounds neither."""
+    """HTTP/1.1 whose request head is bounded in bytes and in time; uvicorn bounds neither.
+
+    Trailers are thrown away: uvicorn would add them to the headers of the request, behind the
+    back of a proxy that has checked those.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._in_head = True
         self._received = 0
         self._too_large = False
+        self._upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
-        self._await_head()
+        self._expect(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_complete()
+        self._arrived()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._received += len(data)
+        self._received += len(data)
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing() or self._upgraded:
             return
         if self._received > HEAD_BYTES:
             self._too_large = True
             self.send_400_response("")
         elif self._deadline is None:
-            self._await_head()
+            if self._in_head:
+                self._expect(HEAD_SECONDS)
+            elif self.cycle is None or self.cycle.response_complete:
+                # A body nobody waits for, or blank lines: uvicorn's own timer has ended with it.
+                self._expect(KEEP_ALIVE_SECONDS)
 
     def on_message_begin(self) -> None:
         self._in_head = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._head_complete()
+        self._in_head = False
+        self._received = 0
+        self._arrived()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
             self._too_large = True
             raise _HeadTooLargeError  # the parser stops and uvicorn asks for a refusal
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._received = 0
+        super().on_body(body)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._arrived()
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+        successor: Any = self.transport.get_protocol()
+        if not successor.handshake_initiated:
+            # websockets takes no handshake with a body or with too many headers. uvicorn would
+            # neither answer that nor close it, and would trip over it when the server ends.
+            successor.close_sent = True
+            self.send_400_response("This is no handshake of a WebSocket.")
 
     def send_400_response(self, msg: str) -> None:
         if not self._too_large:
@@ -89,12 +119,10 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.close()
 
-    def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _expect(self, seconds: float) -> None:
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
 
-    def _head_complete(self) -> None:
-        self._in_head = False
-        self._received = 0
+    def _arrived(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -164,13 +164,14 @@ async def running(settings: Settings, say: Say = tell) -> AsyncIterator[Process]
 async def with_database(settings: Settings, stack: AsyncExitStack, say: Say = tell) -> Settings:
     """The settings with a database in them: started here unless DATABASE_URL names one.
 
-    What is started is stopped by `stack`.
+    What is started is started again when it dies, and stopped by `stack`.
     """
     if settings.database_url is not None:
         return settings
     try:
         from wealist.embedded.postgres import Postgres
         from wealist.embedded.process import EmbeddedError
+        from wealist.embedded.supervision import keep_running
     except ModuleNotFoundError as error:
         raise StartError(
             "DATABASE_URL is not set and the embedded PostgreSQL is not installed:"
@@ -181,7 +182,14 @@ async def with_database(settings: Settings, stack: AsyncExitStack, say: Say = te
     except EmbeddedError as error:
         raise StartError(str(error)) from error
     stack.push_async_callback(postgres.stop)
+    watching = keep_running(postgres, say, stopping=lambda: readiness.state.draining)
+    stack.push_async_callback(_cancel, asyncio.create_task(watching, name="PostgreSQL"))
     return structs.replace(settings, database_url=Secret(postgres.url))
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class Signals:

@@ -1,6 +1,7 @@
 """Signing in without a provider, in development: the built-in page and the same callback."""
 
 import re
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
@@ -158,6 +159,48 @@ async def test_what_cannot_be_used_is_asked_again_and_kept(
     assert again.fields["state"]["value"] == page.fields["state"]["value"]
     good = await filled_in(browser, again)
     assert good.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b""),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="name"\r\n'
+            b"Content-Type: text/plain; charset=bogus\r\n\r\nx\r\n--b--\r\n",
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\r\n--b--\r\n',
+        ),
+        ("application/json", b"{}"),
+        ("", b"name=x"),
+        ("application/x-www-form-urlencoded", b"name=\xff"),
+        ("application/x-www-form-urlencoded", b"name=%FF"),
+        ("application/x-www-form-urlencoded", b"a=1&" * 1000),
+    ],
+)
+async def test_a_form_that_no_browser_sends_is_a_bad_request(
+    kind: str, body: bytes, browser: httpx.AsyncClient
+) -> None:
+    answer = await browser.post(FORM, content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "AUTH400")
+
+
+async def test_in_production_the_form_is_not_even_read(auth_settings: Settings) -> None:
+    production = structs.replace(auth_settings, env="prod", enable_test_auth=False)
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(True)
+        yield b"name=x"
+
+    async with opened(production) as service, service.browser() as browser:
+        for kind in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"):
+            answer = await browser.post(FORM, content=body(), headers={"Content-Type": kind})
+            assert (answer.status_code, answer.json()["code"]) == (404, "AUTH404")
+    assert read == []
 
 
 async def test_what_was_typed_is_shown_as_text(browser: httpx.AsyncClient) -> None:

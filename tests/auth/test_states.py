@@ -1,6 +1,7 @@
 """A callback counts once, in the browser that has begun it, for what it was begun with."""
 
 import asyncio
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +14,7 @@ from tests.auth.browsing import (
     no_tokens,
 )
 from tests.auth.peers import Provider, Service, query_of, relative
+from wealist.auth import states
 
 
 async def test_a_callback_that_this_browser_has_not_begun_is_refused(
@@ -114,3 +116,43 @@ async def test_a_sign_in_that_took_too_long_is_refused(
     (name,) = {c.name for c in visitor.cookies.jar} or {""}
     assert name == "" or name.startswith("wealist_oauth_")
     assert (await come_back(visitor, back))["error"] == "invalid_state"
+
+
+async def test_sign_ins_that_are_left_unfinished_do_not_pile_up(
+    visitor: httpx.AsyncClient, provider: Provider, kim: str
+) -> None:
+    target = "https://wealist.co.kr/" + "x" * 470
+    begun_here = []
+    for _ in range(30):
+        begun_here.append(await begun(visitor, redirect_uri=target))
+        sent = visitor.build_request("GET", CALLBACK).headers["cookie"]
+        assert len(visitor.cookies) <= states.KEPT + 1
+        assert len(sent) < 10_000
+    # The newest can all still be finished, an old one can't.
+    old, *newest = begun_here[-states.KEPT - 2 :]
+    assert "error=invalid_state" in await _location(visitor, await provider.sign_in(old, kim))
+    for address in newest:
+        assert "accessToken=" in await _location(visitor, await provider.sign_in(address, kim))
+    assert len(visitor.cookies) == 0
+
+
+async def test_the_newest_sign_ins_are_kept_in_whatever_order_they_are_sent(
+    service: Service, visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, str] = {}
+    started = time.time()
+    with monkeypatch.context() as patched:
+        for age in range(8, 0, -1):
+            patched.setattr("time.time", lambda at=started - age: at)
+            pending = states.new("http://test/", "http://test/")
+            made[states.cookie_name(pending.state)] = states.seal(pending)
+    names = list(made)
+    assert states.excess(made) == names[:4]
+    assert states.excess(dict(reversed(made.items()))) == names[:4]
+    forged = {"wealist_oauth_forged": "é", "other": "x", **made}
+    assert states.excess(forged) == ["wealist_oauth_forged", *names[:4]]
+    assert states.excess(dict(list(made.items())[:4])) == []
+
+
+async def _location(browser: httpx.AsyncClient, back: str) -> str:
+    return str((await browser.get(relative(back))).headers["location"])

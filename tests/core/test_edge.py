@@ -13,7 +13,7 @@ from litestar import Litestar, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import structs
 
-from tests.core.edge_peers import DEV, Echo, client, exchange, http_scope, logged
+from tests.core.edge_peers import DEV, Echo, client, exchange, http_scope, logged, serving
 from wealist.core import envelopes, identity, keys, metrics
 from wealist.core.context import current
 from wealist.core.edge import Edge
@@ -655,3 +655,56 @@ async def test_a_head_request_is_answered_like_a_get_without_body() -> None:
     async with client(Echo()) as http:
         response: httpx.Response = await http.head("/health")
     assert response.status_code == 200
+
+
+async def test_every_get_under_svc_also_answers_head_and_is_reported_as_that() -> None:
+    before = _count("chat_service", "/api/chats/:chatId", "2xx", "HEAD")
+    with logged() as lines:
+        async with serving(_litestar()) as port, httpx.AsyncClient() as http:
+            url = f"http://127.0.0.1:{port}/api/svc/chat/api/chats"
+            given = {"X-Request-ID": "the-same"}
+            # Over one connection: whatever was sent too much would be taken for the next answer.
+            head, whole = await http.head(f"{url}/7", headers=given), await http.get(f"{url}/7")
+            failed, missing = await http.head(f"{url}/boom"), await http.head(f"{url}/a/b")
+            other = await http.head(url)
+    assert (head.status_code, head.content) == (200, b"")
+    changing = {"date", "x-request-id"}
+    assert {k: v for k, v in head.headers.items() if k not in changing} == {
+        k: v for k, v in whole.headers.items() if k not in changing
+    }
+    assert head.headers["content-length"] == str(len(whole.content))
+    statuses = [answer.status_code for answer in (failed, missing, other)]
+    assert statuses == [500, 404, 405]
+    assert _count("chat_service", "/api/chats/:chatId", "2xx", "HEAD") == before + 1
+    line = next(line for line in lines.access() if line["request_id"] == "the-same")
+    assert (line["http.method"], line["http.response_content_length"]) == ("HEAD", 0)
+
+
+async def test_a_head_of_a_stream_ends_with_its_headers() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        kind = (b"content-type", b"text/event-stream")
+        await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+        while (await receive())["type"] != "http.disconnect":
+            await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        ended.set()
+
+    async with serving(app) as port, httpx.AsyncClient(timeout=5) as http:
+        for _ in range(2):
+            answer = await http.head(f"http://127.0.0.1:{port}/api/notifications/stream")
+            assert answer.headers["content-type"] == "text/event-stream"
+        await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_head_counts_against_the_limit_of_its_get() -> None:
+    async with client(Echo(), LIMITED) as http:
+        left = [
+            int(
+                (await ask("/svc/auth/oauth2/authorization/google")).headers[
+                    "x-ratelimit-remaining"
+                ]
+            )
+            for ask in (http.get, http.head)
+        ]
+    assert left[1] == left[0] - 1

@@ -20,6 +20,7 @@ from wealist.core.errors import (
     PreconditionFailed,
     TooLarge,
     TooMany,
+    TooSlow,
     Unauthorized,
     Unavailable,
 )
@@ -69,6 +70,7 @@ def rendered(error: BaseException, service: str) -> tuple[int, dict[str, str], A
         (Conflict("m"), 409, {"": "CONFLICT", "auth": "AUTH409"}),
         (AlreadyExists("m"), 409, {"": "ALREADY_EXISTS"}),
         (Conflict("m", code="ALREADY_MEMBER"), 409, {"": "ALREADY_MEMBER"}),
+        (TooSlow("m"), 408, {"": "TIMEOUT", "auth": "AUTH408"}),
         (TooLarge("m"), 413, {"": "PAYLOAD_TOO_LARGE", "auth": "AUTH413"}),
         (Unavailable("m"), 503, {"": "SERVICE_UNAVAILABLE", "auth": "AUTH008"}),
     ],

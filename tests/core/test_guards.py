@@ -1,4 +1,4 @@
-"""Bodies that are too large: refused before they are read, over real connections."""
+"""Bodies that are too large or too slow: refused before they are read, over real connections."""
 
 import asyncio
 import time
@@ -92,12 +92,77 @@ async def test_an_absurd_length_closes_the_connection() -> None:
         writer.close()
 
 
+async def _trickle(port: int, head: bytes, pause: float) -> tuple[int, dict[str, str], bytes, bool]:
+    """What comes back for a body of single bytes, and whether the connection ends then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    answer = asyncio.create_task(_answer(reader))
+    for _ in range(100):
+        if answer.done():
+            break
+        writer.write(b"1\r\n1\r\n" if b"chunked" in head else b"1")
+        await asyncio.sleep(pause)
+    status, headers, body = await asyncio.wait_for(answer, 5)
+    ended = await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    return status, headers, body, ended
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [(b"/api/workspaces", b'"TIMEOUT"'), (b"/svc/auth/api/auth/refresh", b'"AUTH408"')],
+)
+async def test_a_body_that_trickles_in_is_not_waited_for(
+    framing: bytes, path: bytes, code: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "BODY_SECONDS", 0.3)
+    app = Echo()
+    async with serving(app) as port:
+        head = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % (path, framing)
+        started = time.monotonic()
+        status, headers, body, ended = await _trickle(port, head, 0.05)
+    assert (status, ended) == (408, True)
+    assert headers["connection"] == "close"
+    assert "x-request-id" in headers
+    assert code in body
+    assert time.monotonic() - started < 3
+    assert app.bodies == []
+
+
+async def test_the_time_of_a_body_ends_with_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "BODY_SECONDS", 0.2)
+    seen = []
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await asyncio.sleep(0.3)
+        waiting = asyncio.create_task(receive())
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        seen.append(bool(done))
+        await Echo()(scope, _nothing, send)
+        waiting.cancel()
+
+    async def _nothing() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async with (
+        serving(patient) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        assert (await http.post("/svc/user/x", content=b"{}")).status_code == 200
+    assert seen == [False]
+
+
 @post("/svc/user/api/workspaces")
 async def create(data: JSONBody[dict[str, Any]]) -> dict[str, int]:
     return {"members": len(data)}
 
 
-async def test_a_litestar_handler_never_sees_a_chunked_body_that_is_too_large() -> None:
+async def test_a_litestar_handler_never_sees_a_body_that_is_too_large_or_too_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     app = Litestar(
         [create],
         exception_handlers={Exception: envelopes.handle},
@@ -118,6 +183,11 @@ async def test_a_litestar_handler_never_sees_a_chunked_body_that_is_too_large() 
         assert response.status_code == 413
         assert response.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
         assert (await http.post("/api/workspaces", json={"a": 1})).json() == {"members": 1}
+        monkeypatch.setattr(guards, "BODY_SECONDS", 0.2)
+        head = b"POST /api/workspaces HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        status, headers, body, ended = await _trickle(port, head, 0.05)
+        assert (status, headers["connection"], ended) == (408, "close", True)
+        assert b'"TIMEOUT"' in body
 
 
 @pytest.mark.parametrize(("size", "status"), [(4095, 200), (4096, 200), (4097, 413)])

@@ -230,6 +230,21 @@ async def test_what_is_put_can_be_got_and_replaced(store: ObjectStore) -> None:
         assert await store.get(key) == data
 
 
+async def test_a_second_upload_over_a_link_is_refused_or_shows_in_the_etag(
+    store: ObjectStore, settings: Settings, browser: httpx.AsyncClient
+) -> None:
+    key = fresh()
+    url = (await store.presign_put(key, PNG)).url
+    assert (await send(browser, url, b"seen", PNG)).status_code == 200
+    seen = await store.head(key)
+    assert seen is not None
+    again = await send(browser, url, b"else", PNG)
+    assert again.status_code == (200 if settings.s3_bucket else 409), "see presign_put"
+    stored = await store.head(key)
+    assert stored is not None
+    assert (stored.etag == seen.etag) == (await store.get(key) == b"seen")
+
+
 async def test_twenty_writers_of_one_object_leave_one_of_their_contents_whole(
     store: ObjectStore,
 ) -> None:

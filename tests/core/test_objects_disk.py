@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.core.object_peers import object_routes, own_stores, serving
-from wealist.core import capability, errors, objects, server_secret
+from wealist.core import capability, errors, objects, objects_http, server_secret
 from wealist.core.objects import MAX_BYTES, ObjectStore
 from wealist.core.objects_http import redirect
 from wealist.core.settings import Settings
@@ -107,11 +107,47 @@ async def test_an_upload_of_exactly_the_limit_is_taken_and_the_loop_stays_free(
     assert sorted(lags)[len(lags) * 9 // 10] < 0.05
 
 
-async def test_an_abandoned_upload_leaves_the_old_content_and_no_draft(
-    store: ObjectStore, tmp_path: Path, port: int
+async def test_what_was_uploaded_over_a_link_is_never_replaced_over_one(
+    store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    await store.put(KEY, b"old", PNG)
-    url = urlsplit((await store.presign_put(KEY, PNG)).url)
+    url = (await store.presign_put(KEY, PNG)).url
+    first = await browser.put(url, content=b"four", headers={"Content-Type": PNG})
+    assert first.status_code == 200
+    another = (await store.presign_put(KEY, PNG)).url
+    for again, data in ((url, bytes(60_000_000)), (url, b"four"), (another, b"")):
+        answer = await browser.put(again, content=data, headers={"Content-Type": PNG})
+        assert answer.status_code == 409
+        assert "uploaded already" in answer.json()["message"]
+    assert await store.get(KEY) == b"four"
+    assert files(tmp_path) == [f"{KEY}@"]
+
+
+async def test_of_twenty_uploads_over_one_link_at_once_one_stays(
+    store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    url = (await store.presign_put(KEY, PNG)).url
+    begun = asyncio.Barrier(20)
+
+    async def body(number: int) -> AsyncIterator[bytes]:
+        yield b"%d" % number
+        await begun.wait()  # all have passed the look at what exists
+        yield b"."
+
+    async def upload(number: int) -> int:
+        headers = {"Content-Type": PNG}
+        return (await browser.put(url, content=body(number), headers=headers)).status_code
+
+    answers = await asyncio.gather(*(upload(number) for number in range(20)))
+    assert sorted(answers) == [200] + [409] * 19
+    assert await store.get(KEY) == b"%d." % answers.index(200)
+    await settle(tmp_path, [f"{KEY}@"])
+
+
+async def test_an_abandoned_upload_leaves_nothing_and_its_link_can_be_used_again(
+    store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path, port: int
+) -> None:
+    link = (await store.presign_put(KEY, PNG)).url
+    url = urlsplit(link)
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
         f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PNG}\r\n"
@@ -120,12 +156,36 @@ async def test_an_abandoned_upload_leaves_the_old_content_and_no_draft(
     )
     await writer.drain()
     deadline = time.monotonic() + 5
-    while len(files(tmp_path)) < 2 and time.monotonic() < deadline:
+    while not files(tmp_path) and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
-    assert len(files(tmp_path)) == 2
+    assert len(files(tmp_path)) == 1
     writer.close()
-    await settle(tmp_path, [f"{KEY}@"])
-    assert await store.get(KEY) == b"old"
+    await settle(tmp_path, [])
+    answer = await browser.put(link, content=b"whole", headers={"Content-Type": PNG})
+    assert answer.status_code == 200
+    assert await store.get(KEY) == b"whole"
+
+
+async def test_an_upload_that_stops_arriving_is_given_up_but_a_slow_one_is_not(
+    store: ObjectStore, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects_http, "PIECE", 1024)
+    monkeypatch.setattr(objects_http, "PIECE_SECONDS", 0.3)
+    for key, piece, status in ((KEY, bytes(1024), b"200"), ("profiles/2.png", b"x", b"408")):
+        url = urlsplit((await store.presign_put(key, PNG)).url)
+        head = (
+            f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PNG}\r\n"
+            "Content-Length: 10240\r\n\r\n"
+        ).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+        for _ in range(10):
+            writer.write(piece)
+            await asyncio.sleep(0.1)
+        assert (await asyncio.wait_for(answer, 5)).startswith(b"HTTP/1.1 " + status)
+        writer.close()
+        await settle(tmp_path, [f"{KEY}@"])
 
 
 async def test_drafts_of_a_crashed_process_are_removed_at_the_next_start(

@@ -16,7 +16,7 @@ from tools import generate_docs
 from tests.people import Server
 from tests.platform.test_architecture import BELOW
 from wealist import cli
-from wealist.core import db, events, keys, metrics, series, settings
+from wealist.core import db, environment, events, keys, metrics, series, settings
 from wealist.core.envelopes import SERVICES
 from wealist.core.settings import Secret, Settings
 
@@ -31,6 +31,16 @@ OWNERS_CHOICE = set(
     opentelemetry-sdk pytest
     """.split()  # noqa: SIM905 - reads better than twelve quoted names
 )
+
+FORMER = set(
+    """
+    DB_AUTO_MIGRATE DB_HOST DB_NAME DB_PASSWORD DB_PORT DB_SSLMODE DB_USER
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_TRACING_ENABLED REDIS_HOST SPRING_REDIS_HOST
+    """.split()  # noqa: SIM905
+)
+"""Variables of the seven-service system that are translated to ours."""
+
+IGNORED = {"ISTIO_JWT_MODE", "JWT_SECRET", "SECRET_KEY", "SERVER_PORT"}
 
 
 def text(name: str) -> str:
@@ -82,9 +92,10 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_setting_that_is_named_exists(path: Path) -> None:
     known = {variable.name for variable in settings.variables()}
+    assert not IGNORED & known
     prefixes = {name.split("_")[0] + "_" for name in known} - {"SERVICE_", "LOG_"}
     named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", path.read_text()))
-    wrong = {name for name in named - known if name.startswith(tuple(prefixes))}
+    wrong = {name for name in named - known - FORMER - IGNORED if name.startswith(tuple(prefixes))}
     assert not wrong
 
 
@@ -252,6 +263,25 @@ def test_the_signing_key_is_rotated_as_described(tmp_path: Path) -> None:
     known = {kid: key.public_numbers() for kid, key in keys.load(announcing).public.items()}
     assert known == {kid: key.public_numbers() for kid, key in keys.load(switched).public.items()}
     assert keys.load(switched).kid == "key-2"
+
+
+def test_the_former_variables_in_the_document_are_those_that_are_translated() -> None:
+    written = text("docs/operations.md").partition("## Coming from")[2].partition("\n## ")[0]
+    assert words(written) & FORMER == FORMER
+    host, nothing = {"DB_HOST": "there"}, environment.from_env({})
+    samples = {"DB_AUTO_MIGRATE": "true", "OTEL_TRACING_ENABLED": "false"}
+    samples["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://there:4318/v1/traces"
+    for name in FORMER:
+        base = host if name.startswith("DB_") and name not in (*host, *samples) else {}
+        assert addresses({**base, name: samples.get(name, "5433")}) != addresses(base), name
+    for name in IGNORED:
+        assert environment.from_env({name: "x"}) == nothing, name
+
+
+def addresses(environ: dict[str, str]) -> list[object]:
+    """Settings with their secrets shown, since those equal nothing but themselves."""
+    found = structs.asdict(environment.from_env(environ)).values()
+    return [value.reveal() if isinstance(value, Secret) else value for value in found]
 
 
 # --- docs/decisions --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Doctor opens and closes parts of the process it runs in, so it gets one of its o
 """
 
 import contextlib
+import fcntl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -105,6 +106,23 @@ async def test_healthy_parts_are_good_and_a_server_that_is_not_running_is_no_dis
         assert found.marked(GOOD, text), (text, found)
     assert found.marked(WARNING, "doesn't answer at")
     assert not (tmp_path / "data" / "jwt-key.pem").exists(), "looking makes nothing"
+
+
+async def test_a_running_server_without_its_database_is_not_told_to_be_stopped(
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711\n")
+        lock.flush()
+        found = await wealist("doctor", "--port", "1", env=environment(WEALIST_DATA_DIR=tmp_path))
+    examined = Examined(found.status, found.out)
+    assert found.status == 1
+    assert examined.marked(BAD, f"weAlist runs on {tmp_path} (process 4711)"), examined
+    assert examined.marked(
+        BAD, f"does not answer: unless it is just starting, look at its log {tmp_path}"
+    )
+    assert "stop it" not in found.out
 
 
 async def test_every_broken_part_is_told_with_what_to_do_and_no_secret(tmp_path: Path) -> None:

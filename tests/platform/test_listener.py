@@ -23,6 +23,8 @@ class App:
         self.go = asyncio.Event()
         self.go.set()
         self.cancelled = False
+        self.headers: list[dict[bytes, bytes]] = []
+        self.bodies: list[int] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -31,8 +33,13 @@ class App:
             while (await receive())["type"] != "websocket.disconnect":
                 pass
             return
-        while (await receive()).get("more_body"):
-            pass
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+        self.headers.append(dict(scope["headers"]))
+        self.bodies.append(size)
         self.arrived.set()
         try:
             await self.go.wait()
@@ -44,13 +51,14 @@ class App:
 
 
 @asynccontextmanager
-async def served(app: App, **settings: Any) -> AsyncIterator[tuple[Server, str]]:
+async def served(app: Any, **settings: Any) -> AsyncIterator[tuple[Server, str]]:
     server = Server(app, bind("127.0.0.1", 0, "--port"), Settings(**settings))
     await server.begin()
     try:
         yield server, f"127.0.0.1:{server.port}"
     finally:
-        app.go.set()
+        if isinstance(app, App):
+            app.go.set()
         if not server.should_exit:
             await server.end()
 
@@ -92,6 +100,101 @@ async def test_a_large_body_is_no_large_head() -> None:
     async with served(App()) as (server, _):
         answer = await exchange(server.port, head % len(body) + body)
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+async def test_a_chunked_body_of_five_megabytes_passes() -> None:
+    app = App()
+    chunks = b"10000\r\n%b\r\n" % (b"b" * 65_536) * 80
+    single = b"1\r\nb\r\n" * 100_000
+    async with served(app) as (server, _):
+        for body in (chunks, single):
+            answer = await exchange(server.port, CHUNKED + body + b"0\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 ")
+    assert app.bodies == [80 * 65_536, 100_000]
+
+
+async def test_many_requests_in_one_piece_are_all_answered() -> None:
+    head = b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"a" * 4096 + b"\r\n"
+    async with served(App()) as (server, _):
+        answers = await exchange(
+            server.port, (head + b"\r\n") * 30 + head + b"connection: close\r\n\r\n"
+        )
+    assert answers.count(b"HTTP/1.1 200 ") == 31
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_trailer_is_no_header(together: bool) -> None:
+    app = App()
+    trailers = b"Authorization: Bearer stolen\r\nX-Request-Id: forged\r\nHost: b\r\n\r\n"
+    async with served(app) as (server, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(CHUNKED + b"2\r\n{}\r\n0\r\n")
+        if not together:
+            await asyncio.sleep(0.1)
+        writer.write(trailers)
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    (headers,) = app.headers
+    assert headers.keys() == {b"host", b"connection", b"transfer-encoding"}
+    assert headers[b"host"] == b"a"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"0\r\n", b"x-trailer: " + b"t" * 1000 + b"\r\n"),
+        (b"0\r\nx-trailer: ", b"t" * 1000),
+        (b"1;x=", b"e" * 1000),
+    ],
+    ids=["many trailers", "a long trailer", "a long chunk extension"],
+)
+async def test_what_is_neither_head_nor_body_is_cut_off(begin: bytes, more: bytes) -> None:
+    async with served(App()) as (server, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(CHUNKED + begin)
+        sent = 0
+        answer = asyncio.create_task(reader.read())
+        try:
+            while not answer.done() and sent < 1 << 20:
+                for protocol in server.server_state.connections:
+                    assert len(getattr(protocol, "headers", None) or ()) <= 3
+                writer.write(more)
+                await writer.drain()
+                sent += len(more)
+                await asyncio.sleep(0)
+            assert (await asyncio.wait_for(answer, 5)).startswith(b"HTTP/1.1 431 ")
+        except ConnectionError:
+            pass
+        finally:
+            answer.cancel()
+            writer.close()
+        assert sent < 1 << 19
+
+
+@pytest.mark.parametrize("late", [b"b", b"\r\n"], ids=["a body nobody reads", "blank lines"])
+async def test_bytes_that_trickle_in_after_an_answer_do_not_hold_the_connection(
+    late: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hasty(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    monkeypatch.setattr(listener, "KEEP_ALIVE_SECONDS", 0.5)
+    length = 10_000 if late == b"b" else 0
+    async with served(hasty) as (server, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % length)
+        answer = asyncio.create_task(reader.read())
+        for _ in range(100):
+            if answer.done():
+                break
+            writer.write(late)
+            await asyncio.sleep(0.05)
+        assert answer.done()
+        writer.close()
 
 
 async def test_bytes_that_are_no_http_are_answered_with_400() -> None:
@@ -163,6 +266,51 @@ async def test_a_socket_whose_address_holds_a_long_token_opens() -> None:
     token = "t" * 12_000
     async with served(App()) as (_, at), websockets.connect(f"ws://{at}/?token={token}") as client:
         await client.send("hello")
+
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+async def test_a_socket_stays_open_however_its_handshake_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(listener, "KEEP_ALIVE_SECONDS", 0.2)
+    async with served(App()) as (server, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE)
+        await asyncio.sleep(0.05)
+        writer.write(b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.5)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"content-length: 5\r\n\r\nb",
+        b"content-length: 1\r\n\r\nb",
+        b"transfer-encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n",
+        b"x: y\r\n" * 200 + b"\r\n",
+    ],
+    ids=["half a body", "a body", "a chunked body", "200 headers"],
+)
+async def test_a_handshake_that_cannot_be_read_is_refused_and_does_not_disturb_the_end(
+    more: bytes,
+) -> None:
+    async with served(App()) as (server, at):
+        assert (await exchange(server.port, HANDSHAKE + more)).startswith(b"HTTP/1.1 400 ")
+        # Nor does one whose client stays to the end.
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(HANDSHAKE + more)
+        async with websockets.connect(f"ws://{at}/"):
+            await server.end()
+        writer.close()
 
 
 async def test_a_message_beyond_64_kilobytes_closes_the_socket() -> None:

@@ -1,6 +1,7 @@
 """The auth service over HTTP. The edge sends its aliases (`/api/oauth2/…`) here."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import Cookie
@@ -20,9 +21,11 @@ from wealist.auth.wire import (
     Validation,
 )
 from wealist.core import health, keys, params, site
-from wealist.core.errors import Unauthorized
+from wealist.core.errors import BadRequest, Unauthorized
 
 PUBLIC = {"access": "public"}
+_MOST_FIELDS = 10
+_FORGET = ("", 0)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -105,8 +108,9 @@ async def finish(request: AnyRequest) -> Response[str]:
     summary="The form of the development sign-in page",
 )
 async def fill_in(request: AnyRequest) -> Response[str]:
-    form = {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
-    return _answer(request, sign_in.current().fill_in(form, request.cookies))
+    page = sign_in.current()
+    page.expect_own_page()  # before anything of the body is read
+    return _answer(request, page.fill_in(await _form(request), request.cookies))
 
 
 @post("/api/test/token", status_code=200, opt=PUBLIC, summary="A session for a test")
@@ -120,6 +124,20 @@ async def issue_test_token(
 @get("/api/test/status", opt=PUBLIC, summary="Whether test tokens are on; 404 when not")
 async def show_test_status() -> TestStatus:
     return test_tokens.status()
+
+
+async def _form(request: AnyRequest) -> dict[str, str]:
+    """The fields of our own page's form. Raises `BadRequest` for what no browser makes of it."""
+    if request.content_type[0] != "application/x-www-form-urlencoded":
+        raise BadRequest("the form must be sent as application/x-www-form-urlencoded")
+    try:
+        text = (await request.body()).decode()
+        fields = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise BadRequest("the form can't be read") from None
+    return dict(fields)
 
 
 def _answer(request: AnyRequest, step: Step) -> Response[str]:
@@ -141,17 +159,16 @@ def _answer(request: AnyRequest, step: Step) -> Response[str]:
 def _cookies(request: AnyRequest, step: Step) -> list[Cookie]:
     # The scheme is the browser's: the edge has asked the proxies that we trust.
     secure = request.scope["scheme"] == "https" or site.address("").startswith("https:")
+    found: dict[str, tuple[str, int]] = {}  # values and seconds by name
     if step.pending is not None:
-        name = states.cookie_name(step.pending.state)
-        value, seconds = states.seal(step.pending), states.SECONDS
+        found = dict.fromkeys(states.excess(request.cookies), _FORGET)
+        found[states.cookie_name(step.pending.state)] = states.seal(step.pending), states.SECONDS
     elif step.done and states.cookie_name(step.done) in request.cookies:
-        name, value, seconds = states.cookie_name(step.done), "", 0
-    else:
-        return []
-    cookie = Cookie(
-        name, value=value, max_age=seconds, httponly=True, secure=secure, samesite="lax"
-    )
-    return [cookie]
+        found[states.cookie_name(step.done)] = _FORGET
+    return [
+        Cookie(name, value=value, max_age=seconds, httponly=True, secure=secure, samesite="lax")
+        for name, (value, seconds) in found.items()
+    ]
 
 
 router = Router(

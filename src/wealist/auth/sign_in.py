@@ -74,10 +74,14 @@ class SignIn:
         except SignInError as error:
             return _failed(target, error)
 
-    def fill_in(self, given: Mapping[str, str], cookies: Mapping[str, str]) -> Step:
-        """Take what was typed into our own page. Raises `NotFound` where there is no such page."""
+    def expect_own_page(self) -> None:
+        """Raise `NotFound` where nobody signs in on a page of ours."""
         if not self.on_own_page:
             raise NotFound("there is nothing under this address")
+
+    def fill_in(self, given: Mapping[str, str], cookies: Mapping[str, str]) -> Step:
+        """Take what was typed into our own page. Raises `NotFound` where there is no such page."""
+        self.expect_own_page()
         pending = states.find(given.get("state", ""), cookies)
         if pending is None:
             return _failed(self.targets.default, _stale())._replace(status=303)

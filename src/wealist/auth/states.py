@@ -18,6 +18,8 @@ from wealist.core import server_secret, tokens
 
 SECONDS = 600
 """How long somebody may take to sign in."""
+KEPT = 4
+"""Sign-ins that a browser may leave unfinished while it begins another."""
 _PREFIX = "wealist_oauth_"
 
 
@@ -59,17 +61,38 @@ def find(state: str, cookies: Mapping[str, str]) -> Pending | None:
     if value is None:
         return None
     try:
-        padded = value.encode() + b"=" * (-len(value) % 4)
-        content = _box().decrypt(padded, ttl=SECONDS)
+        content = _box().decrypt(_padded(value), ttl=SECONDS)
         pending = msgspec.json.decode(content, type=Pending)
     except (InvalidToken, ValueError, msgspec.MsgspecError):
         return None
     return pending if secrets.compare_digest(pending.state.encode(), _bytes(state)) else None
 
 
+def excess(cookies: Mapping[str, str]) -> list[str]:
+    """The names of the oldest sign-ins' cookies, beyond the `KEPT` newest.
+
+    Kept until they expire, a dozen would make every request's head too large for a server.
+    """
+    names = [name for name in cookies if name.startswith(_PREFIX)]
+    # Browsers send the older of two cookies first, and sorting keeps that order within a second.
+    return sorted(names, key=lambda name: _begun(cookies[name]))[: max(0, len(names) - KEPT)]
+
+
 async def use(pending: Pending) -> bool:
     """Whether this is the first time that the request comes back."""
     return await tokens.store().use_once(cookie_name(pending.state), ttl=SECONDS)
+
+
+def _begun(value: str) -> int:
+    """When a cookie was made, in unix seconds; 0 for one that isn't ours."""
+    try:
+        return _box().extract_timestamp(_padded(value))
+    except (InvalidToken, ValueError):
+        return 0
+
+
+def _padded(value: str) -> bytes:
+    return value.encode() + b"=" * (-len(value) % 4)
 
 
 def _box() -> Fernet:

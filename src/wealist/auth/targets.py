@@ -11,7 +11,7 @@ from wealist.core.settings import Settings, SettingsError
 BUILT_IN = "/oauth/callback"
 """The page of ours that takes the tokens when no other target is configured."""
 
-_LONGEST = 2000
+_LONGEST = 500  # it travels in a cookie, and a browser sends several of those at once
 _PORTS = {"http": 80, "https": 443}
 # No white space, control character or backslash: browsers read those differently from us.
 _PLAIN = re.compile(r"[!-\[\]-~]+")

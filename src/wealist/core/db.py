@@ -200,6 +200,7 @@ async def _reset_connection(connection: Any) -> None:
 UNREACHABLE: tuple[type[BaseException], ...] = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a farewell has been read on this connection, its end not yet
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,

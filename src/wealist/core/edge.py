@@ -112,9 +112,10 @@ class Exchange(Arrival):
         """Pass a message on; the head of the response gets our headers."""
         if message["type"] == "http.response.start":
             body = self.body
-            if body is not None and body.overflow is not None and message["status"] != 413:
+            refusal = body.refusal if body is not None else None
+            if refusal is not None and message["status"] != refusal.status:
                 # The handler swallowed it and is about to answer as if the body had been whole.
-                raise body.overflow
+                raise refusal
             self.status = message["status"]
             message = {**message, "headers": self._dress(message.get("headers", ()))}
             if self.method == "HEAD":
@@ -159,8 +160,8 @@ class Exchange(Arrival):
             # The server closes a connection whose answer has no end, so the client notices.
             log.error("the answer broke off", exc_info=error)
             return
-        if self.body is not None and self.body.overflow is not None:
-            error = self.body.overflow
+        if self.body is not None and self.body.refusal is not None:
+            error = self.body.refusal
         status, headers, body = envelopes.render(error, self.path, self.context.request_id)
         envelopes.log_failure(error)
         if status >= 500 and not isinstance(error, AppError):

@@ -35,6 +35,7 @@ CODES: dict[str, dict[str, str]] = {
         "FORBIDDEN": "AUTH403",
         "NOT_FOUND": "AUTH404",
         "METHOD_NOT_ALLOWED": "AUTH405",
+        "TIMEOUT": "AUTH408",
         "CONFLICT": "AUTH409",
         "PAYLOAD_TOO_LARGE": "AUTH413",
         "SERVICE_UNAVAILABLE": "AUTH008",

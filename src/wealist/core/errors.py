@@ -8,6 +8,7 @@ AppError
 ├── NotFound            404
 ├── Conflict            409
 │   └── AlreadyExists   409
+├── TooSlow             408  the body took too long to arrive
 ├── PreconditionFailed  412  If-Match lost the race; carries the current state
 ├── TooLarge            413
 ├── Mismatch            422  Idempotency-Key reused for another request
@@ -84,6 +85,16 @@ class Conflict(AppError):
 
 class AlreadyExists(Conflict):
     kind = "ALREADY_EXISTS"
+
+
+class TooSlow(AppError):
+    """The body took too long. Ends the connection, since its rest could come at any time."""
+
+    status = 408
+    kind = "TIMEOUT"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Connection": "close"})
 
 
 class PreconditionFailed(AppError):

@@ -1,17 +1,21 @@
-"""What is refused before a handler sees it: NUL characters and bodies that are too large."""
+"""What is refused before a handler sees it: NUL characters, bodies too large or too slow."""
 
+import asyncio
 from collections.abc import Mapping
 
 from litestar.types import HTTPReceiveMessage, Receive, WebSocketReceiveMessage
 
-from wealist.core.errors import BadRequest, TooLarge
+from wealist.core.errors import AppError, BadRequest, TooLarge, TooSlow
 
 DRAINED_BYTES = 16 << 20
 """The server reads a refused body and throws it away, so that a client which writes before it
 reads gets its answer instead of a reset connection. One declared as larger than this is cut off."""
 
+BODY_SECONDS = 30.0
+"""From the edge's first look at a request until its whole body is there."""
+
 _UNBOUNDED = ("/objects/",)
-"""The object store streams and has a limit of its own."""
+"""The object store streams and has limits of its own."""
 
 
 def check_text(path: str, query: bytes) -> None:
@@ -30,31 +34,53 @@ def too_large(limit: int, *, close: bool = False) -> TooLarge:
     )
 
 
-class Body:
-    """A request's body on its way to the handler, counted.
+async def receive_by(
+    deadline: float, receive: Receive
+) -> HTTPReceiveMessage | WebSocketReceiveMessage:
+    """The next message. Raises `TooSlow` if it isn't there at `deadline` on the loop's clock."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await receive()
+    except TimeoutError:
+        raise TooSlow("the body took too long to arrive") from None
 
-    `receive` raises `TooLarge` as soon as more than `limit` bytes have arrived. `overflow` says
-    that this happened, `gone` that the client left.
+
+class Body:
+    """A request's body on its way to the handler, counted and timed.
+
+    `receive` raises `TooLarge` as soon as more than `limit` bytes have arrived, `TooSlow` when
+    the end isn't there after `BODY_SECONDS`. `refusal` is what it raised; `gone` says that the
+    client left.
     """
 
-    __slots__ = ("_left", "_limit", "_receive", "gone", "overflow")
+    __slots__ = ("_deadline", "_left", "_limit", "_receive", "_whole", "gone", "refusal")
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
         self._limit = limit
         self._left = limit
-        self.overflow: TooLarge | None = None
+        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        self._whole = False
+        self.refusal: AppError | None = None
         self.gone = False
 
     async def receive(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
-        if self.overflow is not None:
-            raise self.overflow
-        message = await self._receive()
+        if self.refusal is not None:
+            raise self.refusal
+        if self._whole:  # all that can come is that the client leaves, whenever it likes
+            message = await self._receive()
+        else:
+            try:
+                message = await receive_by(self._deadline, self._receive)
+            except TooSlow as error:
+                self.refusal = error
+                raise
         if message["type"] == "http.request":
+            self._whole = not message.get("more_body", False)
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                self.overflow = too_large(self._limit)
-                raise self.overflow
+                self.refusal = too_large(self._limit)
+                raise self.refusal
         elif message["type"] == "http.disconnect":
             self.gone = True
         return message

@@ -1,8 +1,8 @@
 """The files behind the local object store; everything here blocks and runs in threads.
 
 Each object is one file: a header of 512 bytes with its type and etag, then the content, so that a
-single rename or link publishes all of it. A file is named like the last part of its key with `@` behind it,
-and drafts live in `~drafts`; neither character occurs in keys, so nothing can collide.
+single rename or link publishes all of it. A file is named like the last part of its key with `@`
+behind it, and drafts live in `~drafts`; neither character occurs in keys, so nothing can collide.
 """
 
 import contextlib

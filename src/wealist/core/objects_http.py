@@ -19,10 +19,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from wealist.core import capability, downloads, objects
 from wealist.core.errors import BadRequest, Forbidden, NotFound, TooLarge
+from wealist.core.guards import receive_by
 from wealist.core.objects import MAX_BYTES, Stored
 from wealist.core.objects_disk import DiskStore, Link
 
 PIECE = 256 * 1024
+PIECE_SECONDS = 60.0
+"""How long each piece of an upload may take: a slow line may send for long, but not nothing."""
 ACCESS = {"access": "signed"}
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -124,12 +127,14 @@ def _too_large() -> TooLarge:
 
 
 async def _pieces(receive: Receive) -> AsyncIterator[bytearray]:
-    """The body in pieces worth a thread's while. Raises `TooLarge`, or `BadRequest` when the
-    client goes away before the end."""
+    """The body in pieces worth a thread's while. Raises `TooLarge`, `TooSlow`, or `BadRequest`
+    when the client goes away before the end."""
     size, piece = 0, bytearray()
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + PIECE_SECONDS
     more = True
     while more:
-        message = await receive()
+        message = await receive_by(deadline, receive)
         if message["type"] != "http.request":
             raise BadRequest("the upload ended early")
         data = message.get("body", b"")
@@ -141,6 +146,7 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytearray]:
         if len(piece) >= PIECE or not more:
             yield piece
             piece = bytearray()
+            deadline = clock() + PIECE_SECONDS
 
 
 class _Span(NamedTuple):

@@ -3,7 +3,7 @@
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
+from litestar.openapi.spec import Components, Reference, SecurityRequirement, SecurityScheme
 from litestar.router import Router
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ _TOKEN: SecurityRequirement = {"bearer": []}
 _KEY: SecurityRequirement = {"internalKey": []}
 _NOTHING: SecurityRequirement = {}
 
-_SCHEMES = {
+_SCHEMES: dict[str, SecurityScheme | Reference] = {
     "bearer": SecurityScheme(
         type="http",
         scheme="bearer",

@@ -9,6 +9,8 @@ from urllib.parse import unquote_plus
 HIDDEN = "***"
 LONGEST = 16_384
 """Characters kept of one value; a longer one is cut in the middle."""
+LONGEST_QUERY = 2048
+"""Characters kept of a query string."""
 
 # fmt: off
 _KEYS = frozenset((
@@ -26,13 +28,19 @@ _QUERY_KEYS = _KEYS | {"code", "state"}
 """In an address these two belong to a sign-in; elsewhere they are ordinary words."""
 
 _NAMES = "|".join(sorted((name.replace("_", "[-_]") for name in _KEYS), key=len, reverse=True))
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){1,4}")
+# From the beginning of a run of such characters, without ever going back: tried at each "eyJ" in
+# it, a run without a dot would take time that grows with the square of its length.
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9_-])((?>[A-Za-z0-9_-]*?(?=eyJ)))"
+    r"eyJ[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]*+){1,4}"
+)
+_NO_TOKEN = rf"\1{HIDDEN}"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|$)", re.S),
         HIDDEN,
     ),
-    (_TOKEN, HIDDEN),
+    (_TOKEN, _NO_TOKEN),
     (re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]{8,}"), rf"\1 {HIDDEN}"),
     (
         re.compile(rf"(?i)((?:[?&;]|\b)(?:{_NAMES})=)(?!\*\*\*)[^\s&\"',;<>)\]}}]+"),
@@ -45,8 +53,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(
-            r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:api-key|secret))"
-            r"(\s*:\s*)(?!\*\*\*)[^\r\n\"']+"
+            r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie"
+            r"|(?<![a-z-])x-(?:[a-z]+-){0,6}(?:api-key|secret))(\s*:\s*)(?!\*\*\*)[^\r\n\"']+"
         ),
         rf"\1\2{HIDDEN}",
     ),
@@ -69,12 +77,12 @@ def target(value: str) -> str:
     """A path or a program's name: only a token's own shape is looked for."""
     if len(value) > LONGEST:
         value = value[:LONGEST]
-    return _TOKEN.sub(HIDDEN, value) if "eyJ" in value else value
+    return _TOKEN.sub(_NO_TOKEN, value) if "eyJ" in value else value
 
 
 def query(value: bytes) -> str:
     """A query string without secrets; names and values are judged as the server reads them."""
-    parts = value[:LONGEST].decode("latin-1").split("&")
+    parts = value[:LONGEST_QUERY].decode("latin-1").split("&")
     return "&".join(_part(part) for part in parts)
 
 

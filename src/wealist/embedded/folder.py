@@ -30,6 +30,17 @@ class AlreadyRunning(EmbeddedError):
     """Another process owns the data directory; the message is one line."""
 
 
+class Occupied(AlreadyRunning):
+    """That process is a weAlist, `owner` says which: its pid, if it has written that already."""
+
+    def __init__(self, path: Path, owner: str) -> None:
+        super().__init__(
+            f"{path} is in use by another weAlist process ({owner or 'just starting'}): "
+            "stop it, or choose another data directory (WEALIST_DATA_DIR)."
+        )
+        self.owner = owner
+
+
 class Folder:
     """A data directory that this process has to itself until `release`."""
 
@@ -65,7 +76,24 @@ class Folder:
 
     def release(self) -> None:
         """Give it back; the server must have ended."""
+        self._release_server()
         self._release.close()
+
+    async def renew(self) -> None:
+        """Make it fit for a new server after the old one has died; it stays ours meanwhile.
+
+        Waits for the backends of the old one. AlreadyRunning when they don't end.
+        """
+        self._release_server()  # the lock is theirs too, so it shows when the last has gone
+        await self._claim_server(lambda _: None)
+        self._start_log()
+        if sys.platform == "linux":
+            self._clear_pid_files()
+
+    def _release_server(self) -> None:
+        if self.server_lock >= 0:
+            os.close(self.server_lock)
+            self.server_lock = -1
 
     def socket_directory(self) -> Path:
         """Where clients find the socket: the cluster, or a short link to it."""
@@ -83,11 +111,8 @@ class Folder:
     def _claim_own(self) -> None:
         file = self._lock("lock")
         if file is None:
-            owner = (self.path / "lock").read_text().strip()
-            raise AlreadyRunning(
-                f"{self.path} is in use by another weAlist process ({owner or 'just starting'}): "
-                "stop it, or choose another data directory (WEALIST_DATA_DIR)."
-            )
+            raise Occupied(self.path, (self.path / "lock").read_text().strip())
+        self._release.callback(os.close, file)
         os.truncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
 
@@ -97,8 +122,8 @@ class Folder:
         while (file := self._lock("server.lock")) is None:
             if monotonic() > deadline:
                 raise AlreadyRunning(
-                    f"{self.path} is still in use by the PostgreSQL of a weAlist that was killed: "
-                    "wait until it has ended."
+                    f"{self.path} is still in use by a PostgreSQL whose main process or whose "
+                    "weAlist was killed: wait until it has ended."
                 )
             if not told:
                 tell("Waiting for the PostgreSQL of the previous run to stop")
@@ -113,7 +138,6 @@ class Folder:
         except BlockingIOError:
             os.close(file)
             return None
-        self._release.callback(os.close, file)
         return file
 
     def _open(self, name: str) -> int:

@@ -74,10 +74,12 @@ class WrongVersion(EmbeddedError):
 class Postgres:
     """A running PostgreSQL; it ends with `stop`, and with this process however that ends."""
 
-    def __init__(self, folder: Folder, child: Child, url: str) -> None:
-        self._folder = folder
-        self._child = child
-        self.url = url
+    def __init__(self, launch: "_Launch", settings: dict[str, str], directory: Path) -> None:
+        self._launch = launch
+        self._settings = settings
+        self._directory = directory
+        self._child: Child
+        self.url = _url(directory, _DATABASE)
 
     @classmethod
     async def start(
@@ -102,7 +104,11 @@ class Postgres:
             if launch.is_new:
                 tell(f"Preparing PostgreSQL {version} in {folder.path}, once")
                 await launch.make_cluster(synced=fsync)
-            return await cls._run(launch, _SETTINGS | ({} if fsync else _UNSAFE), tell)
+            settings = _SETTINGS | ({} if fsync else _UNSAFE)
+            tell(f"Starting PostgreSQL {version}")
+            server = cls(launch, settings, folder.socket_directory())
+            await server._run(tell)
+            return server
         except OSError as error:
             folder.release()
             raise EmbeddedError(f"{folder.path} cannot be used: {error}") from error
@@ -110,19 +116,26 @@ class Postgres:
             folder.release()
             raise
 
-    @classmethod
-    async def _run(
-        cls, launch: "_Launch", settings: dict[str, str], tell: Callable[[str], None]
-    ) -> Self:
-        tell(f"Starting PostgreSQL {launch.version}")
-        directory = launch.folder.socket_directory()
-        child = launch.start_server(settings)
+    async def _run(self, tell: Callable[[str], None]) -> None:
+        self._child = self._launch.start_server(self._settings)
         try:
-            await child.wait_ready(_Knock(directory, tell), within=_READY_SECONDS)
+            await self._child.wait_ready(_Knock(self._directory, tell), within=_READY_SECONDS)
         except BaseException:
-            await child.stop(patience=_STOP_SECONDS)
+            await self._child.stop(patience=_STOP_SECONDS)
             raise
-        return cls(launch.folder, child, _url(directory, _DATABASE))
+
+    async def restart(self, *, on_progress: Callable[[str], None] | None = None) -> None:
+        """Start it again after it has died, on the same data and under the same URL.
+
+        In the thread that called `start`. After EmbeddedError it may be tried again.
+        """
+        await self._child.stop(patience=_STOP_SECONDS)
+        folder = self._launch.folder
+        try:
+            await folder.renew()
+            await self._run(on_progress or (lambda _: None))
+        except OSError as error:
+            raise EmbeddedError(f"{folder.path} cannot be used: {error}") from error
 
     @property
     def pid(self) -> int:
@@ -137,7 +150,7 @@ class Postgres:
     async def stop(self) -> None:
         """Shut down: running statements are broken off; the data directory is free afterwards."""
         await self._child.stop(patience=_STOP_SECONDS)
-        self._folder.release()
+        self._launch.folder.release()
 
 
 class _Launch:
