@@ -131,6 +131,7 @@ STATEMENTS = (
         file_name text NOT NULL CHECK (length(file_name) <= 255),
         file_size bigint NOT NULL CHECK (file_size > 0),
         content_type text NOT NULL,
+        etag text NOT NULL,
         uploaded_by uuid NOT NULL REFERENCES "user".users,
         expires_at timestamptz,
         created_at timestamptz NOT NULL

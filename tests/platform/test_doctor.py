@@ -203,6 +203,7 @@ async def test_production_needs_a_provider_a_public_address_and_a_key(
         tmp_path,
         url,
         ENV="prod",
+        INTERNAL_API_KEY="only for this test, long",
         JWT_RSA_PRIVATE_KEY=pem().replace("\n", "\\n"),
         WEALIST_PUBLIC_URL="http://localhost:1",
     )

@@ -36,6 +36,15 @@ async def test_a_started_server_says_where_it_is_and_answers_there(server: Servi
     assert any("in /" in line for line in server.lines), "it tells where the data is"
 
 
+async def test_a_monitor_may_ask_for_readiness_with_head(server: Serving) -> None:
+    async with server.client() as client:
+        head = await client.head("/svc/user/health/ready")
+        whole = await client.get("/svc/user/health/ready")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(whole.content))
+    assert head.headers.keys() == whole.headers.keys()
+
+
 async def test_the_internal_port_serves_what_the_public_one_hides(server: Serving) -> None:
     async with server.client() as public, server.client(internal=True) as internal:
         assert (await public.get("/svc/user/metrics")).status_code == 404

@@ -196,3 +196,15 @@ async def test_orphans_in_the_store_are_found_and_pictures_in_use_are_not(
     await jobs.reconcile_pictures()
     assert await objects.store().head(orphan["fileKey"]) is None
     assert await objects.store().head(used["fileKey"]) is not None
+
+
+async def test_a_file_that_was_changed_after_its_confirmation_is_not_shown(
+    server: Server,
+) -> None:
+    ann = await server.person("Ann")
+    body = await upload(ann)
+    attachment = (await ann.post(f"{IMAGE}/attachment", json=body)).json()
+    await objects.store().put(body["fileKey"], PNG + b"something else", "image/png")
+    answer = await choose(ann, attachment["attachmentId"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CONFLICT")
+    assert "profileImageUrl" not in (await ann.get("/svc/user/api/profiles/all/me")).json()[0]

@@ -87,9 +87,9 @@ async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
     await db.execute(
         """
         INSERT INTO "user".attachments
-            (id, entity_type, status, file_key, file_name, file_size, content_type, uploaded_by,
-             expires_at, created_at)
-        VALUES ($1, 'USER_PROFILE', 'TEMP', $2, $3, $4, $5, $6, $7, $8)
+            (id, entity_type, status, file_key, file_name, file_size, content_type, etag,
+             uploaded_by, expires_at, created_at)
+        VALUES ($1, 'USER_PROFILE', 'TEMP', $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (file_key) DO NOTHING
         """,
         uuid7(),
@@ -97,6 +97,7 @@ async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
         name,
         size,
         kind,
+        stored.etag,
         caller.user_id,
         moment + TEMP_LIFE,
         moment,
@@ -110,8 +111,15 @@ async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
 async def choose_image(caller: Caller, workspace_id: UUID, attachment_id: UUID) -> Profile:
     """Show a confirmed picture on the caller's profile of a workspace (nil: the default one).
 
-    Raises `NotFound`, `Forbidden` for somebody else's picture, `Conflict` for a used one.
+    Raises `NotFound`, `Forbidden` for somebody else's picture, `Conflict` for one that is in use
+    or was uploaded anew after it was confirmed (an S3 link takes a second PUT until it expires).
     """
+    known = await AttachmentRow.select().where(AttachmentRow.id == attachment_id).first()
+    if known is not None and known["uploaded_by"] == caller.user_id:
+        # Before the transaction: no lock waits for the store.
+        stored = await objects.store().head(known["file_key"])
+        if stored is None or stored.etag != known["etag"]:
+            raise Conflict("the file was changed after it was confirmed; upload it again")
     async with db.transaction():
         row = (
             await AttachmentRow.select()

@@ -80,6 +80,7 @@ class AttachmentRow(Table, tablename="attachments", schema="user", db=engine):
     file_name = Text(default=None)
     file_size = BigInt(default=None)
     content_type = Text(default=None)
+    etag = Text(default=None)
     uploaded_by = UUID(default=None)
     expires_at = Timestamptz(null=True, default=None)
     created_at = Timestamptz(default=None)
