@@ -51,7 +51,7 @@ CELLS: dict[str, Cell] = {
     "GET /svc/auth/oauth2/authorization/google": Cell(why="the built-in page of development"),
     "GET /svc/auth/oauth2/callback/google": Cell(ok=302, why="to the target, with an error"),
     "GET /svc/auth/login/oauth2/code/google": Cell(ok=302),
-    "POST /svc/auth/oauth2/dev/sign-in": Cell(ok=303, why="back to the start: no state was begun"),
+    "POST /svc/auth/oauth2/dev/sign-in": Cell(ok=400, why="nothing was filled in"),
     # --- user: accounts
     "GET /svc/user/api/users/me": Cell(),
     "DELETE /svc/user/api/users/me": Cell(
