@@ -15,6 +15,7 @@ from wealist.core import db
 from wealist.core.environment import from_env
 from wealist.core.settings import Secret, Settings
 from wealist.embedded.postgres import Postgres
+from wealist.embedded.valkey import Valkey
 
 EMPTY = """
     DELETE FROM core.event; DELETE FROM core.channel; DELETE FROM core.idempotency;
@@ -60,6 +61,14 @@ async def wealist(settings: Settings) -> AsyncIterator[people.Server]:
     public, internal = app.build(settings)
     async with app.opened(settings):
         yield people.Server(settings, public, internal)
+
+
+@pytest.fixture(scope="module")
+async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
+    """A Valkey that the tests of one file share."""
+    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
+    yield server
+    await server.stop()
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -19,7 +17,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from tests.core.object_peers import serving
+from tests.core.object_peers import free_port, serving, wait_for_port
 from wealist.auth import api, people, sessions, sign_in, test_tokens
 from wealist.auth.routes import router
 from wealist.core import (
@@ -247,21 +245,13 @@ class Provider:
 @contextlib.contextmanager
 def provider_process() -> Iterator[str]:
     """The provider's own process; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "-p", str(port)],
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            assert process.poll() is None, "the provider ended"
-            assert time.monotonic() < deadline, "the provider did not start"
-            time.sleep(0.05)
+        wait_for_port(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()

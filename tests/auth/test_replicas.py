@@ -42,13 +42,6 @@ def replica(redis_url: str, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
-    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
-    yield server
-    await server.stop()
-
-
-@pytest.fixture(scope="module")
 async def replicas(
     valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Replicas]:

@@ -42,6 +42,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Return once a peer's process listens; fails when it ends or takes 30 seconds."""
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        assert process.poll() is None, "the peer ended"
+        assert time.monotonic() < deadline, "the peer did not start"
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def moto(port: int) -> Iterator[str]:
     """A real S3-like server process; yields its address."""
@@ -52,14 +64,7 @@ def moto(port: int) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            assert process.poll() is None, "moto ended"
-            assert time.monotonic() < deadline, "moto did not start"
-            time.sleep(0.05)
+        wait_for_port(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()

@@ -16,13 +16,6 @@ from wealist.embedded.valkey import Valkey
 Heard = list[bytes]
 
 
-@pytest.fixture(scope="module")
-async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
-    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
-    yield server
-    await server.stop()
-
-
 @asynccontextmanager
 async def replica(url: str) -> AsyncIterator[RedisBus]:
     """A replica's bus with a Redis client of its own."""

@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from tests.core.mint_peers import SETTINGS, USER, a_pair, signed_in
-from wealist.core import identity, keys, redis
+from wealist.core import identity, redis
 from wealist.core.bus import LocalBus, RedisBus
 from wealist.core.errors import Unauthorized, Unavailable
 from wealist.core.identity import CHANNEL, Caller, Revocation, Verifier
@@ -21,16 +21,6 @@ from wealist.core.keys import KeySet
 from wealist.core.mint import Mint, TokenError
 from wealist.core.tokens import LocalTokenStore, RedisTokenStore, TokenStore
 from wealist.embedded.valkey import Valkey
-
-
-@pytest.fixture(scope="module")
-def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
-    return keys.load(structs.replace(SETTINGS, data_dir=tmp_path_factory.mktemp("keys")))
-
-
-@pytest.fixture(scope="module")
-def mint(key_set: KeySet) -> Mint:
-    return Mint(key_set, SETTINGS)
 
 
 @pytest.fixture

@@ -32,13 +32,6 @@ ON = Settings(rate_limit_enabled=True)
 ADDRESS = "192.0.2.7"
 
 
-@pytest.fixture(scope="module")
-async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
-    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
-    yield server
-    await server.stop()
-
-
 class Counter(NamedTuple):
     """A window under test, and how to give it a past: `seed(key, previous, current)`."""
 

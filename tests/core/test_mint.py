@@ -11,24 +11,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from msgspec import structs
 
 from tests.core.mint_peers import SETTINGS, USER, a_pair, claims, encoded, signed, signed_in
-from wealist.core import keys
 from wealist.core.identity import Verifier
 from wealist.core.keys import KeySet
 from wealist.core.mint import Mint, TokenError
 from wealist.core.tokens import LocalTokenStore
-
-
-@pytest.fixture(scope="module")
-def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
-    return keys.load(structs.replace(SETTINGS, data_dir=tmp_path_factory.mktemp("keys")))
-
-
-@pytest.fixture(scope="module")
-def mint(key_set: KeySet) -> Mint:
-    return Mint(key_set, SETTINGS)
 
 
 @pytest.fixture

@@ -128,6 +128,7 @@ def test_every_setting_is_documented_and_named_once() -> None:
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL: must begin with postgresql://"),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: must begin with redis://"),
         ({"WEALIST_PUBLIC_URL": "http://[bad"}, "WEALIST_PUBLIC_URL: not an http(s) address"),
+        ({"WEALIST_PUBLIC_URL": "http:host"}, "WEALIST_PUBLIC_URL: not an http(s) address"),
         ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS: name each origin"),
         ({"OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER: OIDC_ISSUER and OIDC_CLIENT_ID need each other"),
     ],

@@ -23,13 +23,6 @@ from wealist.core.tokens import (
 from wealist.embedded.valkey import Valkey
 
 
-@pytest.fixture(scope="module")
-async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
-    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
-    yield server
-    await server.stop()
-
-
 @pytest.fixture(params=["memory", "file", "redis"])
 async def store(
     request: pytest.FixtureRequest, valkey: Valkey, tmp_path: Path

@@ -1,7 +1,6 @@
 """The token store in Redis: closed while that is away or has lost its data."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from wealist.core.tokens import (
     Unknown,
 )
 from wealist.embedded.valkey import Valkey
-
-
-@pytest.fixture(scope="module")
-async def valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Valkey]:
-    server = await Valkey.start(tmp_path_factory.mktemp("valkey"))
-    yield server
-    await server.stop()
 
 
 async def test_an_unreachable_redis_refuses_everything_and_recovers_by_itself(

@@ -1,10 +1,9 @@
 """What the rest of weAlist may use of auth."""
 
 from wealist.auth import sessions, sign_in, test_tokens
-from wealist.core.identity import revoke_user
 from wealist.core.settings import Settings
 
-__all__ = ["open", "revoke_user"]
+__all__ = ["open"]
 
 
 def open(settings: Settings) -> None:  # noqa: A001

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,7 @@ from wealist.core.settings import (
     options,
     variables,
 )
+from wealist.core.text import is_web_address
 
 _SYSTEM_USER = UUID(int=1)
 
@@ -174,20 +175,11 @@ def _bad_addresses(settings: Settings) -> Iterator[str]:
     ):
         if url == "*":
             yield f"{name}: name each origin that may call; * would let every site in"
-        elif url is not None and not _has_scheme(url, "http", "https"):
+        elif url is not None and not is_web_address(url):
             yield f"{name}: not an http(s) address (it is {url!r})"
     for name, secret, schemes in (
         ("DATABASE_URL", settings.database_url, ("postgresql", "postgres")),
         ("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix")),
     ):
-        if secret is not None and not _has_scheme(secret.reveal(), *schemes):
+        if secret is not None and secret.reveal().partition("://")[0] not in schemes:
             yield f"{name}: must begin with {schemes[0]}://"
-
-
-def _has_scheme(text: str, *schemes: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.netloc or parts.path)

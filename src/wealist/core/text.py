@@ -29,14 +29,19 @@ def optional(text: str, *, field: str, limit: int) -> str:
 def web_address(text: str, *, field: str) -> str:
     """An http(s) address. Raises `Invalid` naming `field`."""
     clean = text.strip()
-    try:
-        parts = urlsplit(clean)
-        _ = parts.port  # may be no number
-    except ValueError:
-        raise Invalid("must be an http(s) address", field=field) from None
-    if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s<>\"]", clean):
+    if not is_web_address(clean) or re.search(r"[\s<>\"]", clean):
         raise Invalid("must be an http(s) address", field=field)
     return clean
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text has the scheme, host and port of an http(s) address."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # may be no number
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def like(text: str) -> str:

@@ -18,7 +18,6 @@ Email = Annotated[
         description="an e-mail address",
     ),
 ]
-Name100 = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Done(Wire):

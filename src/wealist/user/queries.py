@@ -176,11 +176,11 @@ async def member(member_id: UUID) -> Member | None:
     return _shown(found) if found else None
 
 
-async def memberships(user_id: UUID) -> list[Member]:
-    """The person as a member of each of his workspaces."""
-    found = await db.fetch(
-        Member, _MEMBER + "WHERE m.user_id = $1 AND m.is_active ORDER BY m.workspace_id", user_id
-    )
+async def memberships(user_id: UUID, workspace_id: UUID = NIL) -> list[Member]:
+    """The person as a member of one workspace, or (nil) of each of his."""
+    one = "" if workspace_id == NIL else " AND m.workspace_id = $2"
+    sql = f"{_MEMBER} WHERE m.user_id = $1 AND m.is_active{one} ORDER BY m.workspace_id"
+    found = await db.fetch(Member, sql, user_id, *([workspace_id] if one else []))
     return [_shown(member) for member in found]
 
 

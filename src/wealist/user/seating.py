@@ -188,8 +188,5 @@ async def announce_looks(user_id: UUID, workspace_id: UUID, *, actor: UUID) -> N
                 request,
                 actor=actor,
             )
-    for member in await queries.memberships(user_id):
-        if workspace_id in (NIL, member.workspace_id):
-            events.append(
-                workspace_channel(member.workspace_id), "member.updated", member, actor=actor
-            )
+    for member in await queries.memberships(user_id, workspace_id):
+        events.append(workspace_channel(member.workspace_id), "member.updated", member, actor=actor)
