@@ -20,6 +20,7 @@ from wealist.embedded.valkey import Valkey
 EMPTY = """
     DELETE FROM core.event; DELETE FROM core.channel; DELETE FROM core.idempotency;
     DELETE FROM core.lease; DELETE FROM core.doomed_object;
+    DELETE FROM board.attachments; DELETE FROM board.projects;
     DELETE FROM "user".attachments; DELETE FROM "user".profiles; DELETE FROM "user".join_requests;
     DELETE FROM "user".members; DELETE FROM "user".workspaces; DELETE FROM "user".identities;
     DELETE FROM "user".users WHERE id <> '00000000-0000-0000-0000-000000000001';

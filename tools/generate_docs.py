@@ -13,6 +13,7 @@ In a document that people write, the generated part stands between `<!-- name --
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,7 +146,7 @@ def permissions() -> str:
     tables = [
         SERVICE.format(
             service=service,
-            actions=actions(module.PERMISSIONS),
+            actions=actions(module.PERMISSIONS, getattr(module, "Part", access.Role)),
             besides=BESIDES.get(service, ""),
         )
         for service in SERVICES
@@ -162,19 +163,19 @@ def module_of(service: str, name: str) -> ModuleType | None:
     return import_module(f"wealist.{service}.{name}")
 
 
-def actions(rules: access.Table) -> str:
+def actions(rules: access.Table, roles: type[StrEnum]) -> str:
     """Role × action; outsiders are told apart by whether the workspace is public."""
 
-    def insider(rule: access.Rule, role: access.Role) -> str:
+    def insider(rule: access.Rule, role: StrEnum) -> str:
         return "yes" if role in rule.roles else "403"
 
     def outsider(rule: access.Rule) -> str:
         return "yes" if rule.open else "403" if rule.told else "404"
 
     return table(
-        ("Action", *access.Role, "outsider, public", "outsider, private"),
+        ("Action", *roles, "outsider, public", "outsider, private"),
         (
-            (f"`{action}`", *(insider(rule, role) for role in access.Role), outsider(rule), "404")
+            (f"`{action}`", *(insider(rule, role) for role in roles), outsider(rule), "404")
             for action, rule in rules.items()
         ),
     )
@@ -222,15 +223,26 @@ def payloads() -> str:
     names = sorted(set(re.findall(r"`([A-Z]\w+)`", text)))
     return table(
         ("Payload", "Members"),
-        ((f"`{name}`", members(kind)) for name in names for kind in wire_structs(name)),
+        (
+            (f"`{name}`{_whose(kind) if len(kinds) > 1 else ''}", members(kind))
+            for name in names
+            for kinds in [list(wire_structs(name))]
+            for kind in kinds
+        ),
     )
+
+
+def _whose(kind: type[Struct]) -> str:
+    """The service of a payload whose name another service uses too."""
+    return f" of {kind.__module__.split('.')[1]}"
 
 
 def wire_structs(name: str) -> Iterator[type[Struct]]:
     for service in SERVICES:
-        found = getattr(module_of(service, "wire"), name, None)
-        if isinstance(found, type) and issubclass(found, Struct):
-            yield found
+        for module in ("wire", "project_wire"):
+            found = getattr(module_of(service, module), name, None)
+            if isinstance(found, type) and found.__module__ == f"wealist.{service}.{module}":
+                yield found
 
 
 def members(kind: type[Struct]) -> str:

@@ -11,23 +11,30 @@ from litestar.types import ASGIApp
 from wealist.auth import api as auth
 from wealist.auth import people
 from wealist.auth.routes import router as auth_router
+from wealist.board import api as board
+from wealist.board.jobs import JOBS as BOARD_JOBS
+from wealist.board.routes import router as board_router
 from wealist.core import (
     bus,
     db,
     edge_socket,
     envelopes,
     events,
+    frames,
     health,
+    hub,
     idempotency,
     identity,
     internal,
     keys,
+    live,
     logs,
     metrics,
     migrate,
     objects,
     objects_http,
     openapi,
+    presence,
     readiness,
     redis,
     server_secret,
@@ -47,7 +54,11 @@ from wealist.user import api as user
 from wealist.user.jobs import JOBS as USER_JOBS
 from wealist.user.routes import router as user_router
 
-ROUTERS = (auth_router, user_router)
+frames.shapes["board"] = board.frame
+user.on_member_gone.append(board.forget_member)
+user.on_workspace_gone.append(board.forget_workspace)
+
+ROUTERS = (auth_router, user_router, board_router)
 
 
 def jobs() -> list[Job]:
@@ -57,6 +68,7 @@ def jobs() -> list[Job]:
         Job("core.idempotency", 3600, idempotency.purge),
         Job("core.objects", 60, sweep),
         *USER_JOBS,
+        *BOARD_JOBS,
     ]
 
 
@@ -115,10 +127,16 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(redis.close)
         await bus.open(settings)
         stack.push_async_callback(bus.close)
+        hub.open()
+        stack.push_async_callback(hub.close)
         await tokens.open(settings)
         stack.push_async_callback(tokens.close)
         await identity.open(settings)
         stack.push_async_callback(identity.close)
+        live.open(settings)
+        stack.push_async_callback(live.close)
+        presence.open()
+        stack.push_async_callback(presence.close)
         await objects.open(settings)
         stack.push_async_callback(objects.close)
         auth.open(settings)

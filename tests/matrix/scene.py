@@ -58,8 +58,8 @@ async def build(server: Server) -> Scene:
     assert gone.status_code == 200
     clients = {name: people[name].http for name in SIGNED_IN}
     clients["anonymous"] = server.client()
-    clients["revoked"] = await _refused(server, owner, revoked=True)
-    clients["expired"] = await _refused(server, owner, revoked=False)
+    clients["revoked"] = await refused(server, owner, revoked=True)
+    clients["expired"] = await refused(server, owner, revoked=False)
     return Scene(clients, people, places, people["author"], people["applicant"])
 
 
@@ -81,7 +81,7 @@ async def _place(owner: Person, people: dict[str, Person], *, isPublic: bool) ->
     return Place(workspace_id, member_id, asked.json()["joinRequestId"])
 
 
-async def _refused(server: Server, person: Person, *, revoked: bool) -> httpx.AsyncClient:
+async def refused(server: Server, person: Person, *, revoked: bool) -> httpx.AsyncClient:
     """A client with the owner's rights in a token that doesn't count any more."""
     token = await server.token(person.user_id, person.email, age=0 if revoked else 7200)
     if revoked:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.people import Server
+from wealist.board.tables import TABLES as BOARD_TABLES
 from wealist.core import db, migrate
-from wealist.user.tables import TABLES
+from wealist.user.tables import TABLES as USER_TABLES
 
 KINDS = {
     "UUID": "uuid",
@@ -17,11 +18,12 @@ KINDS = {
     "Integer": "integer",
     "BigInt": "bigint",
     "Timestamptz": "timestamp with time zone",
+    "JSONB": "jsonb",
 }
 
 
 async def test_every_table_in_code_is_the_table_in_the_database(server: Server) -> None:
-    for table in TABLES:
+    for table in (*USER_TABLES, *BOARD_TABLES):
         meta = table._meta
         rows = await db.fetch_value(
             """
@@ -43,7 +45,7 @@ async def test_no_column_gets_a_value_that_nobody_gave(server: Server) -> None:
     defaults = await db.fetch_value(
         """
         SELECT array_agg(table_name || '.' || column_name) FROM information_schema.columns
-        WHERE table_schema = 'user' AND column_default IS NOT NULL
+        WHERE table_schema IN ('user', 'board') AND column_default IS NOT NULL
         """
     )
     assert defaults is None

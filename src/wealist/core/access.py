@@ -5,7 +5,7 @@ an action of such a table, or one of the words in `WORDS`. The table makes
 `docs/permissions.md` and the expectations of the test matrix, so neither can lag behind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -32,13 +32,13 @@ LEADERS = frozenset({Role.OWNER, Role.ADMIN})
 
 
 class Rule(NamedTuple):
-    """Which roles may do an action. `says` is the sentence for those who may not.
+    """Which roles may do an action: any one is enough. `says` is told to those who may not.
 
     Outsiders get 404, except in a *public* workspace, whose existence is no secret: there
     `told` gives them 403 (clients of the contract expect it) and `open` lets them in.
     """
 
-    roles: frozenset[Role]
+    roles: frozenset[StrEnum]
     says: str = "you may not do this here"
     told: bool = False
     open: bool = False
@@ -47,14 +47,14 @@ class Rule(NamedTuple):
 Table = Mapping[str, Rule]
 
 
-def require(rule: Rule, role: Role | None, *, visible: bool, missing: str) -> None:
-    """Raise unless `role` (None: an outsider) may act; `visible` tells if he may know it exists.
+def require(rule: Rule, roles: Collection[StrEnum], *, visible: bool, missing: str) -> None:
+    """Raise unless one of `roles` (none: an outsider) may act; `visible`: he may know it exists.
 
     Raises `NotFound(missing)` or `Forbidden`.
     """
-    if role in rule.roles or (role is None and rule.open and visible):
+    if not rule.roles.isdisjoint(roles) or (not roles and rule.open and visible):
         return
-    if role is None and not (rule.told and visible):
+    if not roles and not (rule.told and visible):
         raise NotFound(missing)
     raise Forbidden(rule.says)
 

@@ -1,6 +1,6 @@
 """What both buses have in common, and the one of a process that is alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -26,6 +26,9 @@ class Bus(Protocol):
 
         Raises `Unavailable` when the message can't be handed over.
         """
+
+    async def publish_many(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send messages (channel, data) in this order, in one round trip; see `publish`."""
 
     async def subscribe(self, channel: str, callback: Callback) -> Undo:
         """Register at once and wait until messages published from now on will arrive.
@@ -97,6 +100,11 @@ class LocalBus:
     async def publish(self, channel: str, data: bytes) -> None:
         """Deliver, before this returns."""
         self._listeners.deliver(channel, data)
+
+    async def publish_many(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Deliver, before this returns."""
+        for channel, data in messages:
+            self._listeners.deliver(channel, data)
 
     async def subscribe(self, channel: str, callback: Callback) -> Undo:
         """Register."""

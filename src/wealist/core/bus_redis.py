@@ -7,7 +7,7 @@ When that breaks, the session is over; the next one subscribes again and announc
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -66,6 +66,13 @@ class RedisBus:
         """Send to all replicas. Raises `Unavailable` when Redis can't be reached."""
         async with guard():
             await self._client.publish(self._prefix + channel.encode(), data)
+
+    async def publish_many(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send to all replicas, in order. Raises `Unavailable` when Redis can't be reached."""
+        async with guard(), self._client.pipeline(transaction=False) as pipeline:
+            for channel, data in messages:
+                pipeline.publish(self._prefix + channel.encode(), data)
+            await pipeline.execute()
 
     async def subscribe(self, channel: str, callback: Callback) -> Undo:
         """Register, and wait until Redis has confirmed the channel; not while disconnected."""

@@ -34,6 +34,8 @@ __all__ = [
     "execute",
     "fetch",
     "fetch_one",
+    "fetch_record",
+    "fetch_records",
     "fetch_value",
     "on_statement",
     "open",
@@ -91,6 +93,19 @@ async def fetch_one(kind: type[S], sql: str, *args: Any) -> S | None:
     async with engine.connection() as connection:
         record = await connection.fetchrow(sql, *args)
     return None if record is None else _rows(kind, sql, [record])[0]
+
+
+async def fetch_records(sql: str, *args: Any) -> list[Any]:
+    """Run a query whose rows hold more than one Struct; returns them as they are."""
+    async with engine.connection() as connection:
+        found: list[Any] = await connection.fetch(sql, *args)
+    return found
+
+
+async def fetch_record(sql: str, *args: Any) -> Any:
+    """The first row as it is, or None."""
+    async with engine.connection() as connection:
+        return await connection.fetchrow(sql, *args)
 
 
 async def fetch_value(sql: str, *args: Any) -> Any:

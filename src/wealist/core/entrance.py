@@ -12,7 +12,9 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from wealist.core.identity import caller
+from wealist.core.errors import AppError
+from wealist.core.identity import authenticate, caller
+from wealist.core.live_stream import query
 from wealist.core.params import uuid, workspace_header
 
 OPEN = frozenset({"public", "signed", "internal"})
@@ -23,6 +25,8 @@ class Entrance(ASGIMiddleware):
     """Raises `Unauthorized` without a caller, `BadRequest` for a path id that is no UUID and, where
     a route has `opt["workspace_header"]`, for a missing or malformed `X-Workspace-Id`.
 
+    With `opt["token_in_query"]` a route takes `?token=` where there is no header.
+
     Sockets show their token in the query, so `live.py` of their service lets them in.
     """
 
@@ -30,6 +34,8 @@ class Entrance(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope["route_handler"].opt.get("access") not in OPEN:
+            if scope["route_handler"].opt.get("token_in_query"):
+                await _by_query(scope)
             caller(scope)
             for name, text in scope["path_params"].items():
                 if name.endswith("_id"):
@@ -37,3 +43,14 @@ class Entrance(ASGIMiddleware):
             if scope["route_handler"].opt.get("workspace_header"):
                 workspace_header(Headers.from_scope(scope).get("x-workspace-id"))
         await next_app(scope, receive, send)
+
+
+async def _by_query(scope: Scope) -> None:
+    """Let `?token=` stand for the header, which an EventSource can't send."""
+    state = scope["state"]
+    token = query(scope, "token")
+    if token and "caller" not in state and "caller_error" not in state:
+        try:
+            state["caller"] = await authenticate(token)
+        except AppError as error:
+            state["caller_error"] = error

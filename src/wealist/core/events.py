@@ -5,8 +5,10 @@ a channel is locked from then until the commit, so its `seq` is gap-free and `se
 correct cursor. Channels are locked in the order of their names, so writers can't deadlock.
 """
 
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,6 +29,7 @@ class Pending(NamedTuple):
     type: str
     actor: UUID | None
     payload: bytes
+    revokes: UUID | None
 
 
 class Event(Struct, rename="camel"):
@@ -39,6 +42,16 @@ class Event(Struct, rename="camel"):
     payload: Raw
     mutation_id: str | None
     at: datetime
+    revokes: UUID | None = None
+
+
+class _Written(Struct):
+    """Where an event of the transaction has got its place."""
+
+    channel: str
+    seq: int
+    at: datetime
+    epoch: str
 
 
 class Position(Struct):
@@ -58,16 +71,28 @@ def open(settings: Settings) -> None:  # noqa: A001
     _retention_days = settings.event_retention_days
 
 
-def append(channel: str, kind: str, payload: Struct, *, actor: UUID | None) -> None:
+on_commit: list[Callable[[Sequence[Event], str], None]] = []
+"""Called with what a transaction has written and the epoch, after its commit. Must not fail."""
+
+
+def append(
+    channel: str,
+    kind: str,
+    payload: Struct,
+    *,
+    actor: UUID | None,
+    revokes: UUID | None = None,
+) -> None:
     """Record that something changed, in the transaction that changes it.
 
-    `kind` is the event's type, such as `member.added`; `actor` is None for the system. Raises
-    RuntimeError outside a transaction.
+    `kind` is the event's type, such as `member.added`; `actor` is None for the system. After the
+    event the user `revokes` (nil: everybody) may not see the channel any more: his live
+    connections end before anything later reaches them. Raises RuntimeError outside a transaction.
     """
     transaction = db.current()
     if transaction is None:
         raise RuntimeError("an event is part of a transaction")
-    transaction.events.append(Pending(channel, kind, actor, msgspec.json.encode(payload)))
+    transaction.events.append(Pending(channel, kind, actor, msgspec.json.encode(payload), revokes))
 
 
 async def _write(transaction: db.Transaction) -> None:
@@ -75,30 +100,62 @@ async def _write(transaction: db.Transaction) -> None:
     pending: list[Pending] = transaction.events
     if not pending:
         return
-    await transaction.connection.execute(
+    written = await db.fetch(
+        _Written,
         """
         WITH given AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[])
-                WITH ORDINALITY AS given (channel, type, actor, payload, place)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $6::uuid[])
+                WITH ORDINALITY AS given (channel, type, actor, payload, revokes, place)
         ), channel AS (
             INSERT INTO core.channel AS c (name, top)
             SELECT channel, count(*) FROM given GROUP BY channel ORDER BY channel
             ON CONFLICT (name) DO UPDATE SET top = c.top + excluded.top
             RETURNING id, name, top
+        ), inserted AS (
+            INSERT INTO core.event
+                (channel_id, seq, type, actor_id, payload, mutation_id, at, revokes)
+            SELECT channel.id,
+                channel.top + 1 - row_number() OVER (PARTITION BY channel.id ORDER BY place DESC),
+                type, actor, payload::jsonb, $5, clock_timestamp(), revokes
+            FROM given JOIN channel ON channel.name = given.channel
+            ORDER BY place
+            RETURNING channel_id, seq, at
         )
-        INSERT INTO core.event (channel_id, seq, type, actor_id, payload, mutation_id, at)
-        SELECT channel.id,
-               channel.top + 1 - row_number() OVER (PARTITION BY channel.id ORDER BY place DESC),
-               type, actor, payload::jsonb, $5, clock_timestamp()
-        FROM given JOIN channel ON channel.name = given.channel
-        ORDER BY place
+        SELECT channel.name AS channel, seq, at, (SELECT epoch FROM core.installation) AS epoch
+        FROM inserted JOIN channel ON channel.id = inserted.channel_id
+        ORDER BY channel.name COLLATE "C", seq
         """,
         [event.channel for event in pending],
         [event.type for event in pending],
         [event.actor for event in pending],
         [event.payload.decode() for event in pending],
         mutation.get(),
+        [event.revokes for event in pending],
     )
+    if on_commit:
+        transaction.callbacks.append(partial(_announce, pending, written, mutation.get()))
+
+
+def _announce(
+    pending: Sequence[Pending], written: Sequence[_Written], mutation_id: str | None
+) -> None:
+    """Tell who has asked to be told. Both lists have the events of a channel in the same order."""
+    by_channel = sorted(pending, key=lambda event: event.channel)
+    committed = [
+        Event(
+            place.channel,
+            place.seq,
+            event.type,
+            event.actor,
+            Raw(event.payload),
+            mutation_id,
+            place.at,
+            event.revokes,
+        )
+        for event, place in zip(by_channel, written, strict=True)
+    ]
+    for listener in on_commit:
+        listener(committed, written[0].epoch)
 
 
 db.before_commit.append(_write)
@@ -124,7 +181,7 @@ async def since(channel: str, seq: int, limit: int = 500) -> list[Event]:
         Event,
         """
         SELECT c.name AS channel, e.seq, e.type, e.actor_id,
-               convert_to(e.payload::text, 'UTF8') AS payload, e.mutation_id, e.at
+               convert_to(e.payload::text, 'UTF8') AS payload, e.mutation_id, e.at, e.revokes
         FROM core.channel c JOIN core.event e ON e.channel_id = c.id
         WHERE c.name = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
         """,

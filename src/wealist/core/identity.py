@@ -7,6 +7,7 @@ forgotten at once on all replicas; after a gap in the bus everything is asked ag
 """
 
 import hashlib
+from collections.abc import Callable
 from time import monotonic, time
 from typing import NamedTuple
 from uuid import UUID
@@ -50,6 +51,10 @@ class Revocation(Struct, frozen=True, omit_defaults=True):
 
     family: str | None = None
     user: UUID | None = None
+
+
+on_revoked: list[Callable[[Revocation], None]] = []
+"""Called with each revocation that this process hears of, its own included."""
 
 
 class _Known(NamedTuple):
@@ -144,6 +149,8 @@ class Verifier:
             users = [k for k, known in self._known.items() if known.caller.user_id == revoked.user]
             for key in users:
                 self._drop(key)
+        for listener in on_revoked:
+            listener(revoked)
 
     def clear(self) -> None:
         """Ask the store again for every token."""

@@ -21,6 +21,9 @@ MAX_BYTES = 100 * 1024 * 1024
 LONGEST_KEY = 512
 LONGEST_LIFE = 7 * 24 * 3600
 PAGE_SIZE = 1000
+PIECE = 256 * 1024
+"""Bytes that are read at a time."""
+UNTYPED = "application/octet-stream"
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_NAME}(?:/{_NAME})*")
@@ -65,7 +68,8 @@ class ObjectStore(Protocol):
     `StoreUnavailable`. `expires_in` is in seconds, at most seven days."""
 
     async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
-        """A link for a PUT whose `Content-Type` header is exactly `content_type`. It can't
+        """A link for a PUT whose `Content-Type` header is exactly `content_type`, or, if that is
+        empty, whatever the client sends, if anything (browsers don't know every type). It can't
         bound the size: look at `head` afterwards. Needs no network.
 
         The local store takes one upload: an object that exists is never replaced over a link, the
@@ -92,6 +96,9 @@ class ObjectStore(Protocol):
 
     async def get(self, key: str) -> bytes:
         """The whole content, in memory. Raises `NotFound`."""
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The content in pieces, whatever its size. Raises `NotFound` at the first."""
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Create or replace an object at once: a reader sees the old content or the new."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from hmac import compare_digest, digest
 from typing import BinaryIO, ParamSpec, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -57,7 +57,7 @@ class DiskStore:
             method="PUT",
             key=objects.check_key(key),
             expires=int(time.time()) + objects.check_life(expires_in),
-            content_type=objects.check_type(content_type),
+            content_type=objects.check_type(content_type) if content_type else "",
         )
         return Presigned(url=self._url(link), expires_at=link.expires, expires_in=expires_in)
 
@@ -105,6 +105,12 @@ class DiskStore:
         if data is None:
             raise NotFound("no such file")
         return data
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        _, file = await self.open_object(key)
+        with file:
+            while data := await self.run(file.read, objects.PIECE):
+                yield data
 
     async def open_object(self, key: str) -> tuple[Stored, BinaryIO]:
         """The object and its file at the first byte, which the caller closes. Raises `NotFound`."""

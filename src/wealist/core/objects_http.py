@@ -55,7 +55,8 @@ async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
     client that repeats its PUT after a lost answer gets that too.
     """
     store, link = _allowed(request, "PUT", key)
-    if request.headers.get("content-type", "") != link.content_type:
+    given = request.headers.get("content-type", "")
+    if link.content_type and given != link.content_type:
         raise Forbidden(f"this link is for Content-Type: {link.content_type}")
     if (request.content_length or 0) > MAX_BYTES:
         raise _too_large()
@@ -64,7 +65,8 @@ async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
     try:
         async for piece in _pieces(request.receive):
             await store.run(draft.write, piece)
-        etag = await store.run(draft.publish, link.key, link.content_type, replace=False)
+        kind = link.content_type or objects.UNTYPED
+        etag = await store.run(draft.publish, link.key, kind, replace=False)
     finally:
         draft.discard()
     return Response(b"", headers={"ETag": f'"{etag}"'}, media_type="text/plain")

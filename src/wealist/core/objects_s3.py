@@ -1,7 +1,7 @@
 """Objects in an S3 bucket (AWS, MinIO and others) through aioboto3."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -84,10 +84,9 @@ class S3Store:
         await self._stack.aclose()
 
     async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
-        parameters = {
-            "Key": objects.check_key(key),
-            "ContentType": objects.check_type(content_type),
-        }
+        parameters = {"Key": objects.check_key(key)}
+        if content_type:
+            parameters["ContentType"] = objects.check_type(content_type)
         expires_at = int(time.time()) + objects.check_life(expires_in)
         url = await self._sign("put_object", parameters, expires_in)
         return Presigned(url=url, expires_at=expires_at, expires_in=expires_in)
@@ -147,6 +146,19 @@ class S3Store:
             async with found["Body"] as body:
                 data: bytes = await body.read()
         return data
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        objects.check_key(key)
+        with self._guard("get"):
+            try:
+                found = await self._calls.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NotFound("no such file") from None
+                raise
+            async with found["Body"] as body:
+                while data := await body.read(objects.PIECE):
+                    yield data
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         objects.check_key(key)

@@ -265,6 +265,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit_burst: Annotated[
         int, _env("RATE_LIMIT_BURST", "Calls above that before 429.", ge=0)
     ] = 200
+    sockets_per_user: Annotated[
+        int,
+        _env("WEALIST_SOCKETS_PER_USER", "Live connections of one user to one replica.", ge=1),
+    ] = 20
 
     # --- telemetry ---------------------------------------------------------------------------
     otlp_endpoint: Annotated[

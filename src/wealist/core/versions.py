@@ -37,7 +37,8 @@ def expect(expected: int | None, version: int, current: Struct) -> None:
 
 async def add_etag(response: Response[Any]) -> Response[Any]:
     """Litestar's after_request: whatever has a `version` gets its `ETag`."""
-    version = getattr(getattr(response, "content", None), "version", None)
+    content = getattr(response, "content", None)
+    version = getattr(getattr(content, "data", content), "version", None)
     if isinstance(version, int):
         response.headers.setdefault("ETag", tag(version))
     return response

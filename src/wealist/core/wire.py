@@ -1,9 +1,13 @@
 """The base of every Struct a client sees, and the shapes that many of them share."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta, Struct
+
+from wealist.core.context import current
+
+T = TypeVar("T")
 
 
 class Wire(Struct, rename="camel", kw_only=False):
@@ -29,3 +33,16 @@ class Done(Wire):
 def now() -> datetime:
     """The current time in UTC; PostgreSQL and the wire both keep microseconds."""
     return datetime.now(UTC)
+
+
+class Data(Wire, Generic[T]):
+    """The envelope around what board answers (contract: board.md §1.3)."""
+
+    data: T
+    request_id: str
+
+
+def answer(payload: T) -> Data[T]:
+    """Put an answer into its envelope."""
+    context = current.get()
+    return Data(payload, context.request_id if context is not None else "")

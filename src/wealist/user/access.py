@@ -65,8 +65,8 @@ async def seat(caller: Caller, workspace_id: UUID, action: str, *, lock: bool = 
     """
     found = await look(caller, workspace_id, lock=lock)
     rule = PERMISSIONS[action]
-    role, visible = (found.role, found.is_public) if found else (None, False)
-    require(rule, role, visible=visible, missing=MISSING)
+    roles = (found.role,) if found and found.role else ()
+    require(rule, roles, visible=found is not None and found.is_public, missing=MISSING)
     assert found is not None
     return found
 

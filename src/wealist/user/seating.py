@@ -11,7 +11,7 @@ from wealist.core.access import Role
 from wealist.core.errors import AlreadyExists, NotFound
 from wealist.core.ids import NIL, uuid7
 from wealist.core.wire import now
-from wealist.user import queries
+from wealist.user import hooks, queries
 from wealist.user.avatars import FOLDER
 from wealist.user.tables import ProfileRow
 from wealist.user.wire import (
@@ -119,6 +119,7 @@ async def leave_the_seat(user_id: UUID, workspace_id: UUID, *, actor: UUID) -> N
         user_channel(user_id), "membership.removed", WorkspaceGone(workspace_id), actor=actor
     )
     await drop_profile(user_id, workspace_id, actor=actor)
+    await hooks.member_gone(workspace_id, user_id, actor)
 
 
 async def drop_profile(user_id: UUID, workspace_id: UUID, *, actor: UUID) -> bool:

@@ -10,7 +10,7 @@ from wealist.core.ids import uuid7
 from wealist.core.text import optional, required
 from wealist.core.versions import expect
 from wealist.core.wire import now
-from wealist.user import queries, seating
+from wealist.user import hooks, queries, seating
 from wealist.user.access import MISSING, seat
 from wealist.user.tables import Changes, JoinRequestRow, MemberRow, ProfileRow, WorkspaceRow
 from wealist.user.wire import (
@@ -190,6 +190,7 @@ async def dissolve(workspace_id: UUID, *, actor: UUID) -> None:
     for request in rejected:
         # An applicant can't hear the workspace's own channel.
         events.append(user_channel(request["user_id"]), "workspace.deleted", gone, actor=actor)
+    await hooks.workspace_gone(workspace_id, actor)
     events.append(workspace_channel(workspace_id), "workspace.deleted", gone, actor=actor)
 
 

@@ -1,0 +1,125 @@
+"""The reads of cards: hand-written SQL into Structs as clients see them."""
+
+from typing import Any
+from uuid import UUID
+
+from msgspec import Raw, structs
+
+from wealist.board import checklist_queries, comment_queries, files
+from wealist.board.wire import Attachment, Board, BoardDetail, Participant
+from wealist.core import db
+
+DONE = ("approved", "deleted")
+"""Stages in which nothing is late any more."""
+
+COLUMNS = """
+    b.id, b.id AS board_id, b.project_id, p.workspace_id, b.author_id, b.assignee_id, b.title,
+    b.content, b.custom_fields::text AS custom_fields, b.rank,
+    upper(coalesce(b.custom_fields ->> 'stage', '')) AS status,
+    coalesce(b.due_date < now(), false)
+        AND coalesce(b.custom_fields ->> 'stage', '') NOT IN ('approved', 'deleted') AS is_delayed,
+    ARRAY(SELECT t.user_id FROM board.participants t WHERE t.board_id = b.id
+          ORDER BY t.created_at, t.id) AS participant_ids,
+    {files} AS attachments,
+    (SELECT count(*) FROM board.checklist l WHERE l.board_id = b.id)::int AS checklist_total,
+    (SELECT count(*) FROM board.checklist l WHERE l.board_id = b.id AND l.is_done)::int
+        AS checklist_done,
+    b.created_at, b.updated_at, b.version, b.start_date, b.due_date, b.deleted_at
+"""
+ONE = COLUMNS.format(files=files.aggregated("BOARD", "b.id"))
+"""The columns of one `Board`, for `made`; `FROM` must offer `b` and `p`."""
+MANY = COLUMNS.format(files="NULL")
+"""The same without files, which lists read in a statement of their own."""
+FROM = "FROM board.boards b JOIN board.projects p ON p.id = b.project_id"
+WIDTH = len(Board.__struct_fields__)
+
+
+def made(record: Any) -> Board:
+    """The card in the first columns of a record."""
+    board = Board(*record[:WIDTH])
+    board.custom_fields = Raw(board.custom_fields)
+    board.attachments = files.decoded(board.attachments)  # type: ignore[arg-type]
+    return board
+
+
+async def board(board_id: UUID, *, trashed: bool = False) -> Board | None:
+    """A card that is not in the trash, or one that is."""
+    record = await db.fetch_record(
+        f"SELECT {ONE} {FROM} WHERE b.id = $1 AND (b.deleted_at IS NOT NULL) = $2",
+        board_id,
+        trashed,
+    )
+    return made(record) if record is not None else None
+
+
+async def boards(project_id: UUID) -> list[Board]:
+    """All cards of a project in their order, in two statements."""
+    found = await db.fetch(
+        Board,
+        f"SELECT {MANY} {FROM} WHERE b.project_id = $1 AND b.deleted_at IS NULL "
+        "ORDER BY b.rank, b.id",
+        project_id,
+    )
+    return with_files(found, await _files_of_project(project_id))
+
+
+def with_files(boards: list[Board], attached: dict[UUID, list[Attachment]]) -> list[Board]:
+    """Complete what `MANY` has selected."""
+    for board in boards:
+        board.custom_fields = Raw(board.custom_fields)
+        board.attachments = attached.get(board.id) or []
+    return boards
+
+
+async def _files_of_project(project_id: UUID) -> dict[UUID, list[Attachment]]:
+    return await _grouped(
+        f"""
+        SELECT {files.COLUMNS}, a.entity_id FROM board.attachments a
+        WHERE a.project_id = $1 AND a.entity_type = 'BOARD' ORDER BY a.created_at DESC, a.id DESC
+        """,
+        project_id,
+    )
+
+
+async def files_of(kind: str, entities: list[UUID]) -> dict[UUID, list[Attachment]]:
+    """The files of several projects, boards or comments, newest first."""
+    return await _grouped(
+        f"""
+        SELECT {files.COLUMNS}, a.entity_id FROM board.attachments a
+        WHERE a.entity_type = $1 AND a.entity_id = ANY($2) ORDER BY a.created_at DESC, a.id DESC
+        """,
+        kind,
+        entities,
+    )
+
+
+async def _grouped(sql: str, *args: Any) -> dict[UUID, list[Attachment]]:
+    found: dict[UUID, list[Attachment]] = {}
+    for *columns, entity in await db.fetch_records(sql, *args):
+        found.setdefault(entity, []).append(files.attachment(files.File(*columns)))
+    return found
+
+
+async def participants(board_id: UUID) -> list[Participant]:
+    """Who takes part in a card, in the order of joining."""
+    return await db.fetch(
+        Participant,
+        """
+        SELECT id, id AS participant_id, board_id, user_id, created_at
+        FROM board.participants WHERE board_id = $1 ORDER BY created_at, id
+        """,
+        board_id,
+    )
+
+
+async def detail(board_id: UUID) -> BoardDetail | None:
+    """A card with all that hangs on it."""
+    found = await board(board_id)
+    if found is None:
+        return None
+    return BoardDetail(
+        **structs.asdict(found),
+        participants=await participants(board_id),
+        comments=await comment_queries.of(board_id),
+        checklist=await checklist_queries.of(board_id),
+    )

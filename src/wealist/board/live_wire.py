@@ -1,0 +1,35 @@
+"""What clients see of what happens and has happened in a project (docs/live.md)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Raw
+
+from wealist.core.wire import Wire
+
+
+class Changes(Wire):
+    """Frames after a cursor, as sockets get them. `cursor` is where to ask again, `more` at once;
+    with `reset` read everything again first."""
+
+    reset: bool
+    events: list[Raw]
+    cursor: str
+    more: bool
+
+
+class OnlineUsers(Wire):
+    online_users: list[UUID]
+    count: int
+
+
+class Activity(Wire):
+    activity_id: UUID
+    project_id: UUID
+    board_id: UUID | None
+    actor_id: UUID
+    kind: str
+    subject: str
+    changes: Raw
+    undone: bool
+    at: datetime

@@ -1,0 +1,160 @@
+"""The verbs on a project's members (contract: board.md §4, §6.1)."""
+
+from uuid import UUID
+
+from wealist.board import access, feed, project_queries
+from wealist.board.access import Place
+from wealist.board.project_wire import Member, MemberGone, NewMember
+from wealist.board.wire import Change
+from wealist.core import db
+from wealist.core.errors import Conflict, Invalid, NotFound
+from wealist.core.identity import Caller
+from wealist.core.ids import uuid7
+from wealist.core.wire import now
+from wealist.user import api as user
+
+MOST = 1000
+
+
+async def list_members(caller: Caller, project_id: UUID) -> list[Member]:
+    """A project's members, for everybody in its workspace (frontend need 18)."""
+    place = await access.project(caller, project_id, "project.members")
+    return await project_queries.members(place.workspace_id, project_id)
+
+
+async def add_member(caller: Caller, project_id: UUID, new: NewMember) -> Member:
+    """Make a colleague a member of the project. Raises `Conflict` if he is one."""
+    async with db.transaction():
+        place = await access.project(caller, project_id, "project.add_member", hold=True)
+        if not await user.members_among(place.workspace_id, [new.user_id]):
+            raise Invalid("must be a member of the workspace", field="userId")
+        member = await seat(place, new.user_id, new.role_name, actor=caller.user_id)
+        if member is None:
+            raise Conflict("this person is a member already", code="ALREADY_MEMBER")
+        await settle_request(place, new.user_id, "APPROVED", actor=caller.user_id)
+    return member
+
+
+async def seat(place: Place, person: UUID, role: str, *, actor: UUID) -> Member | None:
+    """Make somebody a member, under the project's lock; None if he is one."""
+    made = await db.fetch_value(
+        """
+        INSERT INTO board.members (id, project_id, user_id, role, joined_at, version)
+        SELECT $1, $2, $3, $4, $5, 1
+        WHERE (SELECT count(*) FROM board.members WHERE project_id = $2) < $6
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        uuid7(),
+        place.project_id,
+        person,
+        role,
+        now(),
+        MOST,
+    )
+    if made is None:
+        return None
+    member = await _member(place, person)
+    feed.tell(place.project_id, "MEMBER_ADDED", member, actor=actor)
+    await feed.record(place.project_id, "member.added", actor=actor, subject=member.user_name)
+    return member
+
+
+async def _member(place: Place, either: UUID) -> Member:
+    found = await project_queries.member(place.workspace_id, place.project_id, either)
+    if found is None:
+        raise NotFound("there is no such member")
+    return found
+
+
+async def settle_request(place: Place, person: UUID, status: str, *, actor: UUID) -> None:
+    """Decide somebody's pending request, if he has one."""
+    request: UUID | None = await db.fetch_value(
+        """
+        UPDATE board.join_requests SET status = $3, updated_at = $4, version = version + 1
+        WHERE project_id = $1 AND user_id = $2 AND status = 'PENDING' RETURNING id
+        """,
+        place.project_id,
+        person,
+        status,
+        now(),
+    )
+    if request is not None:
+        found = await project_queries.join_request(place.workspace_id, request)
+        assert found is not None
+        feed.tell_requests(place.project_id, "join_request.updated", found, actor=actor)
+
+
+async def remove_member(caller: Caller, project_id: UUID, either: UUID) -> None:
+    """Remove a member who is neither the owner nor the caller. He stays a colleague."""
+    async with db.transaction():
+        place = await access.project(caller, project_id, "project.remove_member", hold=True)
+        member = await _member(place, either)
+        if member.role_name == "OWNER":
+            raise Invalid("the owner can't be removed")
+        if member.user_id == caller.user_id:
+            raise Invalid("you can't remove yourself")
+        await db.execute("DELETE FROM board.members WHERE id = $1", member.member_id)
+        gone = MemberGone(member.member_id, project_id, member.user_id)
+        feed.tell(project_id, "MEMBER_REMOVED", gone, actor=caller.user_id)
+        await feed.record(
+            project_id, "member.removed", actor=caller.user_id, subject=member.user_name
+        )
+
+
+async def change_role(caller: Caller, project_id: UUID, either: UUID, role: str) -> Member:
+    """Give a member another role. OWNER hands the project over: the old owner becomes ADMIN.
+
+    Raises `Invalid` for the owner himself.
+    """
+    async with db.transaction():
+        place = await access.project(caller, project_id, "project.change_role", hold=True)
+        member = await _member(place, either)
+        if member.role_name == "OWNER":
+            raise Invalid("the owner's role changes by making somebody else the owner")
+        if member.role_name == role:
+            return member
+        if role == "OWNER":
+            await hand_over(place, member.user_id, former=caller.user_id, actor=caller.user_id)
+        else:
+            await _set_role(member.member_id, role)
+        await tell_role(place, member.user_id, actor=caller.user_id)
+        changed = await _member(place, member.user_id)
+        await feed.record(
+            project_id,
+            "member.role",
+            actor=caller.user_id,
+            subject=changed.user_name,
+            changes=[Change("roleName", member.role_name, role)],
+        )
+    return changed
+
+
+async def _set_role(member_id: UUID, role: str) -> None:
+    await db.execute(
+        "UPDATE board.members SET role = $2, version = version + 1 WHERE id = $1", member_id, role
+    )
+
+
+async def hand_over(place: Place, person: UUID, *, former: UUID | None, actor: UUID) -> None:
+    """Make a member the owner, and the `former` one, if he stays, an ADMIN."""
+    if former is not None:
+        before = await _member(place, former)
+        await _set_role(before.member_id, "ADMIN")
+        await tell_role(place, former, actor=actor)
+    after = await _member(place, person)
+    await _set_role(after.member_id, "OWNER")
+    await db.execute(
+        """
+        UPDATE board.projects SET owner_id = $2, updated_at = $3, version = version + 1
+        WHERE id = $1
+        """,
+        place.project_id,
+        person,
+        now(),
+    )
+    await project_queries.tell(place.project_id, "PROJECT_UPDATED", "project.updated", actor=actor)
+
+
+async def tell_role(place: Place, person: UUID, *, actor: UUID) -> None:
+    """The event of a member who has another role now."""
+    feed.tell(place.project_id, "MEMBER_UPDATED", await _member(place, person), actor=actor)

@@ -1,0 +1,137 @@
+"""Finding cards: filters, text, orders and pages of a project, and one's own cards everywhere."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from wealist.board import access, board_queries, board_views, dates
+from wealist.board.pages import Page, Window
+from wealist.board.wire import Board
+from wealist.core import db
+from wealist.core.errors import BadRequest
+from wealist.core.identity import Caller
+from wealist.core.params import uuid
+from wealist.core.text import like
+
+OWN = 1000
+"""Longest list of one's own cards."""
+
+SORTS: dict[str, tuple[str, Any, str]] = {
+    "rank": ("b.rank", str, 'text COLLATE "C"'),
+    "created": ("b.created_at", datetime, "timestamptz"),
+    "updated": ("b.updated_at", datetime, "timestamptz"),
+    "due": ("coalesce(b.due_date, '9999-12-31Z')", datetime, "timestamptz"),
+    "title": ('b.title COLLATE "C"', str, 'text COLLATE "C"'),
+}
+"""Orders: the expression, the type of its value, and its type in SQL. Ties go by the id."""
+
+
+class Wanted(Struct, frozen=True):
+    """What a request asks for, as the query has it."""
+
+    limit: str | None = None
+    cursor: str | None = None
+    text: str | None = None
+    assignee: str | None = None
+    fields: str | None = None
+    due_from: str | None = None
+    due_to: str | None = None
+    hide_completed: str | None = None
+    sort: str | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether it is more than the list that clients of the contract ask for."""
+        return any(
+            getattr(self, name) is not None for name in self.__struct_fields__ if name != "fields"
+        )
+
+
+async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board]:
+    """A page of the cards of a project that fit; three statements, one more for fields.
+
+    Raises `BadRequest` or `Invalid` naming the parameter at fault.
+    """
+    await access.project(caller, project_id, "board.read")
+    sort, descending = _sort(wanted.sort)
+    expression, kind, cast = SORTS[sort]
+    window = Window.of(wanted.limit, wanted.cursor, wanted.sort or "rank")
+    where, args = await _where(caller, project_id, wanted)
+    if (place := window.place(kind)) is not None:
+        args += [place.key, place.id]
+        sign = "<" if descending else ">"
+        where.append(f"({expression}, b.id) {sign} (${len(args) - 1}::{cast}, ${len(args)})")
+    args.append(window.limit + 1)
+    way = "DESC" if descending else "ASC"
+    records = await db.fetch_records(
+        f"""
+        SELECT {board_queries.MANY}, {expression} AS sort_key {board_queries.FROM}
+        WHERE {" AND ".join(where)} ORDER BY {expression} {way}, b.id {way} LIMIT ${len(args)}
+        """,
+        *args,
+    )
+    keys = {record["id"]: record["sort_key"] for record in records}
+    found = [Board(*record[: board_queries.WIDTH]) for record in records]
+    page = Page.of(found, window.limit, lambda board: (keys[board.id], board.id), window.kind)
+    attached = await board_queries.files_of("BOARD", [board.id for board in page.rows])
+    board_queries.with_files(page.rows, attached)
+    return page
+
+
+def _sort(text: str | None) -> tuple[str, bool]:
+    name = (text or "rank").removeprefix("-")
+    if name not in SORTS:
+        raise BadRequest(f"sort: must be one of {', '.join(SORTS)}, with - for descending")
+    return name, (text or "").startswith("-")
+
+
+async def _where(caller: Caller, project_id: UUID, wanted: Wanted) -> tuple[list[str], list[Any]]:
+    where = ["b.project_id = $1", "b.deleted_at IS NULL"]
+    args: list[Any] = [project_id]
+
+    def add(condition: str, value: Any) -> None:
+        args.append(value)
+        where.append(condition.format(f"${len(args)}"))
+
+    if wanted.text:
+        add("(b.title || ' ' || b.content) ILIKE {}", like(wanted.text[:200]))
+    if wanted.assignee == "none":
+        where.append("b.assignee_id IS NULL")
+    elif wanted.assignee:
+        me = wanted.assignee == "me"
+        add("b.assignee_id = {}", caller.user_id if me else uuid(wanted.assignee, "assigneeId"))
+    if wanted.fields:
+        for key, value in (await board_views.field_filter(project_id, wanted.fields)).items():
+            one, several = ({key: value}, {key: [value]})
+            add("(b.custom_fields @> {}", msgspec.json.encode(one).decode())
+            where[-1] += f" OR b.custom_fields @> ${len(args) + 1})"
+            args.append(msgspec.json.encode(several).decode())
+    if wanted.due_from:
+        add("b.due_date >= {}", dates.parse(wanted.due_from, "dueFrom"))
+    if wanted.due_to:
+        add("b.due_date <= {}", dates.parse(wanted.due_to, "dueTo"))
+    if wanted.hide_completed == "true":
+        where.append("b.custom_fields ->> 'stage' NOT IN ('approved', 'deleted')")
+    return where, args
+
+
+async def own_boards(caller: Caller) -> list[Board]:
+    """Cards that the caller is assigned to or takes part in, in all workspaces he is a member of;
+    last changed first."""
+    found = await db.fetch(
+        Board,
+        f"""
+        SELECT {board_queries.MANY} {board_queries.FROM}
+        WHERE b.deleted_at IS NULL AND b.id IN (
+            SELECT id FROM board.boards WHERE assignee_id = $1
+            UNION SELECT board_id FROM board.participants WHERE user_id = $1
+        ) AND "user".standing(p.workspace_id, $1) IN ('OWNER', 'ADMIN', 'MEMBER')
+        ORDER BY b.updated_at DESC, b.id DESC LIMIT {OWN}
+        """,
+        caller.user_id,
+    )
+    attached = await board_queries.files_of("BOARD", [board.id for board in found])
+    return board_queries.with_files(found, attached)

@@ -1,0 +1,276 @@
+"""The hub: what is announced, on this replica or another, reaches all who listen here.
+
+The log in PostgreSQL is the truth; the bus is only fast. A channel that someone listens to is
+followed over the bus from the moment it is opened. What the bus loses is read from the log: when a
+later event shows the hole, when the bus comes back, and otherwise by a regular look at the
+channels' positions, because a lost *last* message shows in nothing else.
+
+    joined = await hub.current().join(channel, listener, cursor, authorize=…, greeting=…)
+    hub.current().leave(channel, listener)
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from time import time
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from wealist.core import bus, events, frames, live_metrics
+from wealist.core.bus import Bus, Undo
+from wealist.core.errors import Unavailable
+from wealist.core.events import Event
+from wealist.core.frames import Cursor, Frame
+from wealist.core.hub_channel import Channel, Listener
+from wealist.core.hub_watch import Pace, Watch, catch_up, read
+
+MOST_MISSED = 5000
+"""A client that missed more reads everything again, which is faster."""
+_QUEUE = 4096
+_BATCH = 256
+
+Authorize = Callable[[], Awaitable[None]]
+Greeting = Callable[[str, int], str | None]
+"""Gets epoch and seq; the first frame for a client without a cursor, or None."""
+
+log = structlog.get_logger("wealist.hub")
+
+
+class Joined(Struct, frozen=True):
+    """`outcome`: fresh (no cursor was given), resumed, or reset."""
+
+    outcome: str
+    epoch: str
+    seq: int
+
+
+class Hub:
+    """One a process. `attach` and `detach` begin and end it."""
+
+    def __init__(self, to: Bus, pace: Pace | None = None) -> None:
+        self._bus = to
+        self._channels: dict[str, Channel] = {}
+        self._opening: dict[str, asyncio.Task[Undo]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
+        self._watch = Watch(self._channels, to, self._start, pace or Pace())
+        self._undo: Undo | None = None
+        self.draining = False
+
+    def attach(self) -> None:
+        """Begin to send what is announced, and to look after the channels."""
+        self._undo = self._bus.on_gap(self._watch.hurry)
+        self._start(self._publish())
+        self._start(self._watch.run())
+
+    async def detach(self) -> None:
+        """End; whoever listens still hears nothing more."""
+        if self._undo is not None:
+            self._undo()
+        for task in (*self._tasks, *self._opening.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._opening.values(), return_exceptions=True)
+        self._channels.clear()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what has been committed -------------------------------------------------------------
+
+    def announce(self, committed: Sequence[Event], epoch: str) -> None:
+        """Deliver events of this process at once, and hand them to the bus for the others."""
+        moment = time()
+        for event in committed:
+            if frames.family(event.channel) not in frames.shapes:
+                continue
+            frame = frames.encode(event, epoch, moment)
+            channel = self._channels.get(event.channel)
+            if channel is not None:
+                channel.receive(frame)
+            try:
+                self._outgoing.put_nowait((_topic(event.channel), frames.pack(frame)))
+            except asyncio.QueueFull:
+                live_metrics.bus_dropped.inc()
+
+    async def _publish(self) -> None:
+        """Send what is announced, in order. What can't be sent is in the log."""
+        while True:
+            batch = [await self._outgoing.get()]
+            while len(batch) < _BATCH and not self._outgoing.empty():
+                batch.append(self._outgoing.get_nowait())
+            try:
+                await self._bus.publish_many(batch)
+            except Unavailable:
+                live_metrics.bus_dropped.inc(len(batch))
+            except Exception:
+                live_metrics.bus_dropped.inc(len(batch))
+                log.exception("the bus refused messages")
+
+    # --- joining -----------------------------------------------------------------------------
+
+    async def join(
+        self,
+        name: str,
+        listener: Listener,
+        cursor: Cursor | None,
+        *,
+        authorize: Authorize,
+        greeting: Greeting,
+    ) -> Joined:
+        """Let somebody listen: first what he missed since `cursor`, then what happens.
+
+        `authorize` is called once the channel is followed, so that whatever takes the access away
+        later is an event that this hub will see; what it raises is raised. Call `leave` at the
+        end, also of a failed join.
+        """
+        if self.draining:
+            raise Unavailable("this server is stopping; come back at once", retry_after=1)
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = Channel(name, self._watch.hole)
+            self._opening[name] = asyncio.ensure_future(self._begin(channel))
+        channel.joining.add(listener)
+        try:
+            await asyncio.shield(self._opening[name])
+            await authorize()
+            joined = await self._resume(channel, listener, cursor, greeting)
+        except BaseException:
+            self.leave(name, listener)
+            raise
+        live_metrics.resumes.labels(joined.outcome).inc()
+        return joined
+
+    def leave(self, name: str, listener: Listener) -> None:
+        """Let go of a listener; harmless when he is not there."""
+        channel = self._channels.get(name)
+        if channel is None:
+            return
+        channel.drop(listener)
+        self._release(channel)
+
+    def _release(self, channel: Channel) -> None:
+        """Stop following a channel to which nobody listens."""
+        if channel.live or channel.joining or self._channels.get(channel.name) is not channel:
+            return
+        del self._channels[channel.name]
+        opening = self._opening.pop(channel.name)
+        opening.cancel()
+        opening.add_done_callback(_undo)
+
+    async def _begin(self, channel: Channel) -> Undo:
+        undo = await self._bus.subscribe(_topic(channel.name), partial(_received, channel))
+        try:
+            # After the subscription: what is committed from now on will arrive.
+            found = await events.position(channel.name)
+        except BaseException:
+            undo()
+            raise
+        channel.start(found.epoch, found.top)
+        return undo
+
+    async def _resume(
+        self, channel: Channel, listener: Listener, cursor: Cursor | None, greeting: Greeting
+    ) -> Joined:
+        assert channel.last is not None
+        if cursor is None:
+            seq = channel.last
+            text = greeting(channel.epoch, seq)
+            if text is not None:
+                listener.push(Frame(channel.epoch, seq, text))
+            self._go_live(channel, listener)
+            return Joined("fresh", channel.epoch, seq)
+        if cursor.epoch == channel.epoch:
+            done = await self._replay(channel, listener, cursor.seq)
+            if done is not None:
+                return done
+        epoch, seq = channel.epoch, channel.last
+        listener.push(frames.control("RESET", epoch, seq))
+        self._go_live(channel, listener)
+        return Joined("reset", epoch, seq)
+
+    async def _replay(self, channel: Channel, listener: Listener, seq: int) -> Joined | None:
+        """Push what was missed until the listener is where the channel is; None: impossible."""
+        assert channel.last is not None
+        if seq > channel.last:  # he has heard more elsewhere than this channel has here
+            await catch_up(channel)
+        if not channel.last - MOST_MISSED <= seq <= channel.last:
+            return None
+        if channel.recent(seq) is None and seq < (await events.position(channel.name)).floor:
+            return None
+        while (missed := channel.recent(seq)) is None:
+            before = seq
+            for frame in await read(channel, seq):
+                if frame.seq <= channel.last:
+                    self._push_missed(listener, frame)
+                    seq = frame.seq
+                else:
+                    channel.receive(frame)
+            if seq == before:
+                return None
+            await listener.room()
+        # No await from here on: what is delivered after this is pushed to him, too.
+        for frame in missed:
+            self._push_missed(listener, frame)
+        listener.push(frames.control("RESUMED", channel.epoch, channel.last))
+        self._go_live(channel, listener)
+        return Joined("resumed", channel.epoch, channel.last)
+
+    def _push_missed(self, listener: Listener, frame: Frame) -> None:
+        if frame.revokes == listener.user_id:
+            return  # he has come back since, or he would not have been let in
+        listener.push(frame)
+
+    def _go_live(self, channel: Channel, listener: Listener) -> None:
+        if listener in channel.joining:  # else he was revoked while he joined
+            channel.joining.discard(listener)
+            channel.live[listener] = None
+
+    @property
+    def channels(self) -> int:
+        """How many channels are followed."""
+        return len(self._channels)
+
+
+def _topic(channel: str) -> str:
+    return f"live:{channel}"
+
+
+def _undo(opening: "asyncio.Task[Undo]") -> None:
+    """End the subscription of a channel that nobody follows any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()()
+
+
+def _received(channel: Channel, data: bytes) -> None:
+    channel.receive(frames.unpack(data))
+
+
+_hub: Hub | None = None
+
+
+def open() -> None:  # noqa: A001
+    """Begin: after the bus. Events are announced from now on."""
+    global _hub
+    _hub = Hub(bus.current())
+    _hub.attach()
+    events.on_commit.append(_hub.announce)
+
+
+async def close() -> None:
+    """End it; before the bus."""
+    global _hub
+    hub, _hub = _hub, None
+    if hub is not None:
+        events.on_commit.remove(hub.announce)
+        await hub.detach()
+
+
+def current() -> Hub:
+    """The hub of this process."""
+    if _hub is None:
+        raise RuntimeError("hub.open has not been called")
+    return _hub

@@ -1,0 +1,123 @@
+"""What waits to be sent to one live connection: bounded, and written by one task at a time.
+
+An idle connection keeps neither task nor queue. Whoever reads too slowly is closed and comes back
+with his cursor; nothing is ever left out in silence.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from uuid import UUID
+
+import structlog
+
+from wealist.core import live_metrics
+from wealist.core.frames import Frame
+
+MOST_BYTES = 512 << 10
+MOST_FRAMES = 2000
+ROOM_FRAMES = 250
+"""How few frames may wait before a page of missed ones is pushed."""
+
+TOO_SLOW = 1013
+
+Write = Callable[[Frame], Awaitable[None]]
+Close = Callable[[int, str], Awaitable[None]]
+
+log = structlog.get_logger("wealist.live")
+
+
+class Outbox:
+    """The hub's listener for one connection. `write` sends a frame, `close` the farewell; both
+    are called by one task, never at once."""
+
+    __slots__ = ("_bytes", "_close", "_queue", "_since", "_task", "_write", "code", "user_id")
+
+    def __init__(self, user_id: UUID, write: Write, close: Close) -> None:
+        self.user_id = user_id
+        self.code: int | None = None
+        """Why it ended, as a close code; None while it is open."""
+        self._write = write
+        self._close = close
+        self._queue: deque[Frame] | None = None
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._since = 0.0
+
+    def push(self, frame: Frame) -> None:
+        """Send a frame after those before it. Too many waiting ones end the connection."""
+        if self.code is not None:
+            return
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = deque()
+        elif self._bytes > MOST_BYTES or len(queue) >= MOST_FRAMES:
+            live_metrics.overflows.inc()
+            self.end(TOO_SLOW, "too slow; come back with your cursor")
+            return
+        queue.append(frame)
+        self._bytes += frame.size
+        if self._task is None:
+            self._since = monotonic()
+            self._task = asyncio.create_task(self._run(queue))
+
+    def end(self, code: int, reason: str) -> None:
+        """Close without sending what waits; the first call counts."""
+        if self.code is not None:
+            return
+        self.code = code
+        if self._queue is not None:
+            self._queue.clear()
+        live_metrics.closes.labels(str(code)).inc()
+        before = self._task
+        self._task = asyncio.create_task(self._farewell(before, code, reason))
+
+    async def room(self) -> None:
+        """Wait until only few frames wait, or the connection ends."""
+        while self.code is None and (  # noqa: ASYNC110  # an event would cost idle sockets memory
+            len(self._queue or ()) > ROOM_FRAMES or self._bytes > MOST_BYTES // 4
+        ):
+            await asyncio.sleep(0.01)
+
+    def stalled(self, now: float, seconds: float) -> bool:
+        """Whether the client hasn't taken a frame or a farewell for so long."""
+        return self._task is not None and now - self._since > seconds
+
+    async def finished(self) -> None:
+        """Wait until the farewell has been sent, if one has been begun."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def finish(self) -> None:
+        """The connection is over: nothing is written any more."""
+        self.code = self.code if self.code is not None else 0
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self, queue: deque[Frame]) -> None:
+        """Write until nothing waits; then the task ends, so that an idle connection has none."""
+        try:
+            while queue:
+                frame = queue.popleft()
+                self._bytes -= frame.size
+                await self._write(frame)
+                self._since = monotonic()
+        except Exception as error:  # the client has gone; its reader notices, too
+            self.code = self.code if self.code is not None else 0
+            log.debug("a connection broke", error=f"{type(error).__name__}: {error}")
+        if self.code is None:
+            self._task = self._queue = None
+            self._bytes = 0
+
+    async def _farewell(self, before: "asyncio.Task[None] | None", code: int, reason: str) -> None:
+        self._since = monotonic()
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            await self._close(code, reason)
+        except Exception as error:
+            log.debug("a connection broke", error=f"{type(error).__name__}: {error}")
+        self._task = None

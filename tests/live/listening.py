@@ -1,0 +1,138 @@
+"""A client of live boards that does what docs/live.md says, and remembers all that it was told."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.live.servers import Replica, Session
+
+API = "/svc/board/api"
+PATIENCE = 10.0
+
+
+class Listener:
+    """One connection to a project; `frames` are its events in the order of their arrival."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.frames: list[dict[str, Any]] = []
+        self.at: list[float] = []
+        self.control: list[dict[str, Any]] = []
+        self.cursor = ""
+        self.code: int | None = None
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._read())
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def on(
+        cls, replica: Replica, project: str, session: Session, since: str | None = None
+    ) -> AsyncIterator["Listener"]:
+        """A listener that has had its first frame: the greeting, or RESUMED, or RESET."""
+        url = f"{replica.url}/svc/board/ws/project/{project}?token={session.access}"
+        url = url.replace("http", "ws", 1) + (f"&since={since}" if since else "")
+        async with connect(url, compression=None) as socket:
+            listener = cls(socket)
+            try:
+                await listener.until(lambda: bool(listener.control) or listener.code is not None)
+                yield listener
+            finally:
+                listener._task.cancel()
+                await asyncio.gather(listener._task, return_exceptions=True)
+
+    async def _read(self) -> None:
+        try:
+            async for text in self._socket:
+                self._take(msgspec.json.decode(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.code = self._socket.close_code
+            self._news.set()
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        greeting = frame["type"] == "BOARD_UPDATED" and "at" not in frame
+        if greeting or frame["type"] in ("RESUMED", "RESET"):
+            self.control.append(frame)
+        else:
+            self.frames.append(frame)
+            self.at.append(perf_counter())
+        self.cursor = f"{frame['epoch']}:{frame['seq']}"
+        self._news.set()
+
+    async def until(self, true: Any, *, within: float = PATIENCE) -> None:
+        """Wait until something is true of what was heard; fails after `within` seconds."""
+        async with asyncio.timeout(within):
+            while not true():
+                self._news.clear()
+                await self._news.wait()
+
+    async def heard(self, count: int, *, within: float = PATIENCE) -> list[dict[str, Any]]:
+        """The first `count` events."""
+        await self.until(lambda: len(self.frames) >= count, within=within)
+        return self.frames[:count]
+
+    @property
+    def seqs(self) -> list[int]:
+        return [frame["seq"] for frame in self.frames]
+
+
+class Kanban:
+    """A project with a card, and what its owner does to it over any replica."""
+
+    def __init__(self, owner: Session, workspace_id: str, project: str) -> None:
+        self.owner, self.workspace_id, self.project = owner, workspace_id, project
+        self.card = ""
+
+    @classmethod
+    async def made(cls, replica: Replica, owner: Session) -> "Kanban":
+        workspace_id = await replica.create_workspace(owner, "Live")
+        made = await _data(
+            replica, owner, "POST", "/projects", {"workspaceId": workspace_id, "name": "Live"}
+        )
+        kanban = cls(owner, workspace_id, made["projectId"])
+        kanban.card = (await kanban.add(replica, "First"))["boardId"]
+        return kanban
+
+    async def add(self, replica: Replica, title: str) -> dict[str, Any]:
+        body = {"projectId": self.project, "title": title}
+        return await _data(replica, self.owner, "POST", "/boards", body)
+
+    async def rename(self, replica: Replica, title: str) -> None:
+        await _data(replica, self.owner, "PUT", f"/boards/{self.card}", {"title": title})
+
+    async def move(self, replica: Replica, value: str) -> None:
+        body = {"projectId": self.project, "groupByFieldName": "stage", "newFieldValue": value}
+        await _data(replica, self.owner, "PUT", f"/boards/{self.card}/move", body)
+
+    async def invite(self, replica: Replica, name: str) -> tuple[Session, str]:
+        """Somebody who is a colleague now, and the id of his membership."""
+        guest = await replica.sign_in(name)
+        answer = await replica.http.post(
+            f"/svc/user/api/workspaces/{self.workspace_id}/members/invite",
+            json={"email": f"{name}@example.com", "roleName": "MEMBER"},
+            headers=self.owner.headers,
+        )
+        assert answer.status_code == 201, answer.text
+        return guest, answer.json()["workspaceMemberId"]
+
+    async def remove(self, replica: Replica, member_id: str) -> None:
+        answer = await replica.http.delete(
+            f"/svc/user/api/workspaces/{self.workspace_id}/members/{member_id}",
+            headers=self.owner.headers,
+        )
+        assert answer.status_code == 200, answer.text
+
+
+async def _data(
+    replica: Replica, session: Session, method: str, path: str, body: dict[str, Any]
+) -> Any:
+    answer = await replica.http.request(method, f"{API}{path}", json=body, headers=session.headers)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()["data"]
