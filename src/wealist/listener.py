@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets import http11
 
 from wealist.core.settings import Settings
+from wealist.socket_protocol import SocketProtocol
 
 HEAD_BYTES = 32 << 10
 """Largest request line and headers together, and the most that may come between two pieces of a
@@ -136,7 +137,7 @@ class Server(uvicorn.Server):
             app,
             loop="none",
             http=Protocol,
-            ws="websockets-sansio",
+            ws=SocketProtocol,
             ws_max_size=64 << 10,
             ws_ping_interval=20,
             ws_ping_timeout=20,

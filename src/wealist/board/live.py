@@ -107,7 +107,7 @@ async def project_socket(socket: WebSocket[Any, Any, Any], project_id: FromPath[
     opt={"access": "board.read", "token_in_query": True},
     summary="What happens in a project, as server-sent events",
 )
-async def project_events(caller: Me, project_id: FromPath[str]) -> ASGIApp | Any:
+async def project_events(caller: Me, project_id: FromPath[str]) -> ASGIApp:
     target = uuid(project_id, "projectId")
     return await live_stream.begin(
         caller, channel(target), authorize=_authorized(caller, target), greeting=greeting

@@ -86,6 +86,9 @@ class Handshake(Arrival):
             mine = (b"x-request-id", self.context.request_id.encode())
             message = {**message, "headers": [*message.get("headers", ()), mine]}
             report.handshake(self, perf_counter() - self.started)
+            # All that its end will tell; thousands of sockets may be open.
+            agent = self.headers.get(b"user-agent")
+            self.headers = {b"user-agent": agent} if agent else {}
         elif kind == "websocket.http.response.start":
             self.status = message["status"]
         elif kind == "websocket.close" and self.status is None:
