@@ -120,7 +120,7 @@ PLACE = """
 """
 """The columns of a `Place`; `$2` is the caller's id. `FROM` must offer `p` and `m`."""
 
-_MEMBER = "LEFT JOIN board.members m ON m.project_id = p.id AND m.user_id = $2"
+MEMBER = "LEFT JOIN board.members m ON m.project_id = p.id AND m.user_id = $2"
 
 
 async def workspace(caller: Caller, workspace_id: UUID, action: str) -> str:
@@ -171,7 +171,7 @@ async def project(caller: Caller, project_id: UUID, action: str, *, hold: bool =
         await lock(project_id)
     found = await db.fetch_one(
         Place,
-        f"{PLACE} FROM board.projects p {_MEMBER} WHERE p.id = $1",
+        f"{PLACE} FROM board.projects p {MEMBER} WHERE p.id = $1",
         project_id,
         caller.user_id,
     )
@@ -188,7 +188,7 @@ async def board(
         Place,
         f"""
         {PLACE}, b.author_id, b.id AS inner_id
-        FROM board.boards b JOIN board.projects p ON p.id = b.project_id {_MEMBER}
+        FROM board.boards b JOIN board.projects p ON p.id = b.project_id {MEMBER}
         WHERE b.id = $1 AND (b.deleted_at IS NOT NULL) = $3
         """,
         board_id,
@@ -207,7 +207,7 @@ async def comment(caller: Caller, comment_id: UUID, action: str, *, hold: bool =
         f"""
         {PLACE}, c.user_id AS author_id, b.id AS inner_id
         FROM board.comments c JOIN board.boards b ON b.id = c.board_id
-        JOIN board.projects p ON p.id = b.project_id {_MEMBER}
+        JOIN board.projects p ON p.id = b.project_id {MEMBER}
         WHERE c.id = $1 AND b.deleted_at IS NULL
         """,
         comment_id,
@@ -224,7 +224,7 @@ async def within(
         await lock_of(table, row_id)
     found = await db.fetch_one(
         Place,
-        f"{PLACE} FROM board.projects p {_MEMBER} WHERE p.id = (SELECT {_PATHS[table]})",
+        f"{PLACE} FROM board.projects p {MEMBER} WHERE p.id = (SELECT {_PATHS[table]})",
         row_id,
         caller.user_id,
     )

@@ -1,0 +1,136 @@
+"""A project of 4,000 cards: the whole list, and its first page of 50, as a client waits for them.
+
+Beside a bare asyncpg and msgspec program that runs the same statements, in turns.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import uvloop
+from benchmarks._table import Row, show
+from benchmarks.fanout import project
+from benchmarks.start import free_port
+from benchmarks.workspaces_list import person, started, until_ready
+
+from wealist.board import ranks
+from wealist.embedded.postgres import Postgres
+
+CARDS = 4_000
+ROUNDS = 15
+ALL_SECONDS, PAGE_SECONDS, RATIO = 0.4, 0.05, 1.6
+
+FILL = """
+    INSERT INTO board.boards (id, project_id, author_id, assignee_id, title, content, custom_fields,
+        rank, created_at, updated_at, version)
+    SELECT id, $1, $2, $2, 'Card ' || n, repeat('What is to be done here. ', 8),
+        '{"stage": "pending", "importance": "normal", "role": "developer"}', rank, now(), now(), 1
+    FROM unnest($3::uuid[], $4::text[]) WITH ORDINALITY AS given (id, rank, n)
+"""
+PEOPLE = """
+    INSERT INTO board.participants (id, board_id, user_id, created_at)
+    SELECT gen_random_uuid(), id, $2, now() FROM board.boards WHERE project_id = $1
+"""
+ITEMS = """
+    INSERT INTO board.checklist (id, board_id, text, is_done, rank, created_at, updated_at, version)
+    SELECT gen_random_uuid(), id, 'Step', n = 1, 'a' || n || 'V', now(), now(), 1
+    FROM board.boards, generate_series(1, 2) AS n WHERE project_id = $1
+"""
+
+
+async def fill(database_url: str, project_id: UUID, user: UUID) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        ids = [uuid4() for _ in range(CARDS)]
+        await connection.execute(FILL, project_id, user, ids, ranks.spread(CARDS))
+        await connection.execute(PEOPLE, project_id, user)
+        await connection.execute(ITEMS, project_id)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def seconds(client: httpx.AsyncClient, url: str, cards: int) -> float:
+    began = perf_counter()
+    answer = await client.get(url)
+    took = perf_counter() - began
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["data"]) in (cards, cards + 1), len(answer.json()["data"])
+    return took
+
+
+async def measure(folder: Path) -> list[Row]:
+    postgres = await Postgres.start(folder / "postgres")
+    try:
+        ports = free_port(), free_port()
+        env = {
+            "DATABASE_URL": postgres.url,
+            "ENABLE_TEST_AUTH": "true",
+            "RATE_LIMIT_ENABLED": "false",
+            "WEALIST_DATA_DIR": str(folder / "data"),
+        }
+        log = folder / "wealist.log"
+        with started(["wealist", "serve", "--port", str(ports[1])], env, log) as ours:
+            until_ready(ours, ports[1], "/svc/user/health/ready", log)
+            token, user = person(ports[1])
+            of = project(ports[1], token)
+            await fill(postgres.url, UUID(of), UUID(user))
+            command = ["benchmarks._bare_boards", str(ports[0]), of, user]
+            with started(command, {"DATABASE_URL": postgres.url}, folder / "bare.log") as bare:
+                until_ready(bare, ports[0], "/page", folder / "bare.log")
+                return await compare(ports, of, token)
+    finally:
+        await postgres.stop()
+
+
+async def compare(ports: tuple[int, int], of: str, token: str) -> list[Row]:
+    """Both, in turns, so that a busy machine is equally unkind to both."""
+    bare, ours = (f"http://127.0.0.1:{port}" for port in ports)
+    boards = f"{ours}/svc/board/api/boards?projectId={of}"
+    rows = []
+    async with httpx.AsyncClient(
+        headers={"Authorization": f"Bearer {token}"}, timeout=30
+    ) as client:
+        for what, cards, its, our, bound in (
+            ("all", CARDS, f"{bare}/all", boards, ALL_SECONDS),
+            ("page", 50, f"{bare}/page", f"{boards}&limit=50", PAGE_SECONDS),
+        ):
+            pairs = [
+                (await seconds(client, its, cards), await seconds(client, our, cards))
+                for _ in range(ROUNDS + 3)
+            ][3:]
+            rows += [
+                Row(f"{what}: bare", statistics.median(pair[0] for pair in pairs) * 1e3, "ms"),
+                Row(
+                    f"{what}: wealist serve",
+                    statistics.median(pair[1] for pair in pairs) * 1e3,
+                    "ms",
+                    bound * 1e3,
+                ),
+                Row(
+                    f"{what}: wealist serve / bare",
+                    statistics.median(pair[1] / pair[0] for pair in pairs),
+                    "×",
+                    RATIO,
+                ),
+            ]
+    return rows
+
+
+def main() -> int:
+    print(f"{CARDS} cards, medians of {ROUNDS} rounds at the client")
+    with (
+        tempfile.TemporaryDirectory(prefix="wealist-bench-") as place,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return show(runner.run(measure(Path(place))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
