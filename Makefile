@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup serve test test-17 check format bench docs lock clean
+.PHONY: help setup serve test test-17 check format bench chaos docs lock clean
 
 PYTHON ?= python3
 PG ?= 18
@@ -24,6 +24,7 @@ help:
 	@echo 'make check     ruff, ruff format, mypy'
 	@echo 'make format    let ruff rewrite what it can'
 	@echo 'make bench     every benchmark, one table each'
+	@echo 'make chaos     everything fails while people work; a million deliveries (15 min)'
 	@echo 'make docs      write what documentation takes from the code'
 	@echo 'make setup     .venv from the lock files (the others do it by themselves)'
 	@echo 'make lock      new lock files after a change of pyproject.toml; UPGRADE=-U takes newer versions'
@@ -57,6 +58,9 @@ test-17: .venv/ready-dev
 
 bench: .venv/ready-dev
 	@$(PY) -m benchmarks $(ARGS)
+
+chaos: .venv/ready-dev
+	@$(PY) -m tests.chaos $(ARGS)
 
 docs: .venv/ready-dev
 	@$(PY) -m tools.generate_docs

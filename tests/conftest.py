@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from tests import people
+from tests.live.keys import new_private_key
 from wealist import app
 from wealist.core import db
 from wealist.core.environment import from_env
@@ -62,6 +63,12 @@ async def wealist(settings: Settings) -> AsyncIterator[people.Server]:
     public, internal = app.build(settings)
     async with app.opened(settings):
         yield people.Server(settings, public, internal)
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    """The key that signs tokens on all replicas of a test, for JWT_RSA_PRIVATE_KEY."""
+    return new_private_key()
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,15 @@ def parser() -> argparse.ArgumentParser:
     routes = _command(commands, "routes", "list the routes of both ports", _routes)
     routes.add_argument("--json", action="store_true", help="as an array of {method, path}")
 
+    live = _command(
+        commands, "check-realtime", "prove live boards on a running installation", _check_realtime
+    )
+    live.add_argument("--url", required=True, help="address of the installation")
+    live.add_argument("--replica-url", metavar="URL", help="address of another replica of it")
+    live.add_argument("--token", default="", help="access token; else test sign-in is used")
+    live.add_argument("--events", type=int, default=500, help="changes to make (500)")
+    live.add_argument("--readers", type=int, default=8, help="connections that listen (8)")
+
     jobs = commands.add_parser("jobs", help="background jobs").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -125,6 +134,15 @@ def _routes(settings: Settings, arguments: argparse.Namespace) -> int:
     from wealist import commands
 
     return commands.print_routes(settings, as_json=arguments.json)
+
+
+def _check_realtime(_: Settings, arguments: argparse.Namespace) -> int:
+    from wealist.doctor.realtime.check import Plan, check
+
+    given = (arguments.url, arguments.replica_url or arguments.url)
+    urls = [url.rstrip("/") for url in given]
+    plan = Plan(urls, max(1, arguments.events), max(1, arguments.readers), arguments.token)
+    return _finish(check(plan))
 
 
 def _run_job(settings: Settings, arguments: argparse.Namespace) -> int:

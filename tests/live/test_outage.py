@@ -1,16 +1,14 @@
 """PostgreSQL goes away under a running server, and comes back."""
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
 
+from tests.live.database import Database
 from tests.live.servers import READY_PATH, Replica, Session, until
 from wealist.core.readiness import FRESH, PROBE_EVERY
-from wealist.embedded.postgres import Postgres
 
 NOTICED = 5.0
 """Seconds until a request says that the database is away, or works because it is back."""
@@ -18,28 +16,8 @@ NOTICED = 5.0
 
 class Scene(NamedTuple):
     replica: Replica
-    database: "Database"
+    database: Database
     ann: Session
-
-
-class Database:
-    """A PostgreSQL that can be stopped and started on the same address."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._running: Postgres | None = None
-        self.url = ""
-
-    async def start(self) -> None:
-        version = int(os.environ.get("TEST_PG") or 18)
-        self._running = await Postgres.start(self._folder, version=version, fsync=False)
-        assert self.url in ("", self._running.url)
-        self.url = self._running.url
-
-    async def stop(self) -> None:
-        if self._running is not None:
-            await self._running.stop()
-        self._running = None
 
 
 @pytest.fixture(scope="module")
