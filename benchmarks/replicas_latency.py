@@ -6,21 +6,25 @@ frame (PostgreSQL's clock just before the commit) to the client.
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
+from typing import ClassVar
 
 import msgspec
 import uvloop
+from benchmarks._sockets import Client
 from benchmarks._table import Row, show
 from benchmarks.start import free_port
 from benchmarks.workspaces_list import started, until_ready
 from tests.live.keys import new_private_key
-from websockets.asyncio.client import connect
 
 from wealist.doctor.realtime.account import API, Account, Scratch
 from wealist.embedded.postgres import Postgres
@@ -29,39 +33,80 @@ from wealist.embedded.valkey import Valkey
 SOCKETS = 200
 PER_SECOND = 200
 SECONDS = 20
+PENS = 16
+MARK = b'"at":"'
 P50_MS, P99_MS = 10.0, 50.0
 
 
-class _Frame(msgspec.Struct):
-    at: datetime | None = None
+class Watch(Client):
+    """Notes when each frame came, and the time of its commit as it stands in it."""
+
+    seen: ClassVar[list[tuple[float, bytes]]] = []
+
+    def data_received(self, data: bytes) -> None:
+        moment = time()
+        super().data_received(data)
+        at = data.find(MARK)
+        while at >= 0:
+            Watch.seen.append((moment, data[at + len(MARK) : at + len(MARK) + 27]))
+            at = data.find(MARK, at + 1)
 
 
-async def listen(url: str, project: str, token: str, found: list[float]) -> None:
-    address = f"{url.replace('http', 'ws', 1)}/svc/board/ws/project/{project}?token={token}"
-    async with connect(address, compression=None, max_queue=None) as socket:
-        async for text in socket:
-            moment = msgspec.json.decode(text, type=_Frame).at
-            if moment is not None:
-                found.append((datetime.now(UTC) - moment).total_seconds() * 1000)
+async def listen(urls: list[str], project: str, token: str) -> list[Watch]:
+    """Half of the sockets on each replica."""
+    loop = asyncio.get_running_loop()
+    path = f"/svc/board/ws/project/{project}?token={token}"
+    clients = []
+    for number in range(SOCKETS):
+        port = int(urls[number % 2].rpartition(":")[2])
+        made = await loop.create_connection(lambda p=port: Watch(path, p), "127.0.0.1", port)  # type: ignore[misc]
+        clients.append(made[1])
+        await made[1].opened
+    return clients
+
+
+class Pen:
+    """A keep-alive connection that sends one change after the other, at little cost."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def at(cls, url: str) -> "Pen":
+        return cls(*await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2])))
+
+    async def move(self, card: str, project: str, token: str, value: str) -> None:
+        body = msgspec.json.encode(
+            {"projectId": project, "groupByFieldName": "stage", "newFieldValue": value}
+        )
+        self._writer.write(
+            f"PUT {API}/boards/{card}/move HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert length is not None
+        await self._reader.readexactly(int(length[1]))
 
 
 async def write(owner: Account, scratch: Scratch) -> int:
-    """Changes at a steady pace; how many were made."""
-    began, made = perf_counter(), 0
-    tasks: set[asyncio.Task[None]] = set()
+    """Changes at a steady pace, on both replicas in turn; how many were made."""
+    pens = [await Pen.at(owner.urls[number % 2]) for number in range(PENS)]
+    began, numbers = perf_counter(), itertools.count()
+    made = 0
 
-    async def one(number: int) -> None:
-        card = scratch.cards[number % len(scratch.cards)]
-        await owner.call("PUT", f"{API}/boards/{card}", {"title": f"Title {number}"})
-
-    while (elapsed := perf_counter() - began) < SECONDS:
-        while made < elapsed * PER_SECOND and len(tasks) < 100:
-            task = asyncio.create_task(one(made))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+    async def scribble(pen: Pen) -> None:
+        nonlocal made
+        while (number := next(numbers)) < PER_SECOND * SECONDS:
+            await asyncio.sleep(began + number / PER_SECOND - perf_counter())
+            card = scratch.cards[number % len(scratch.cards)]
+            value = ("review", "approved")[number // len(scratch.cards) % 2]
+            await pen.move(card, scratch.project_id, owner.token, value)
             made += 1
-        await asyncio.sleep(0.002)
-    await asyncio.gather(*tasks)
+
+    await asyncio.gather(*(scribble(pen) for pen in pens))
     return made
 
 
@@ -98,29 +143,31 @@ async def measure(folder: Path) -> list[Row]:
             await owner.sign_in()
             scratch = Scratch(owner)
             await scratch.make(20)
-            found: list[float] = []
-            listeners = [
-                asyncio.create_task(listen(urls[n % 2], scratch.project_id, owner.token, found))
-                for n in range(SOCKETS)
-            ]
-            await asyncio.sleep(2)
-            made = await write(owner, scratch)
+            clients = await listen(urls, scratch.project_id, owner.token)
             await asyncio.sleep(1)
-            for listener in listeners:
-                listener.cancel()
-            await asyncio.gather(*listeners, return_exceptions=True)
+            began = perf_counter()
+            made = await write(owner, scratch)
+            seconds = perf_counter() - began
+            await asyncio.sleep(1)
+            for client in clients:
+                client.transport.abort()
             await owner.close()
     finally:
         await valkey.stop()
         await postgres.stop()
-    found.sort()
+    found = sorted((moment - _seconds(text)) * 1e3 for moment, text in Watch.seen)
     return [
-        Row("events a second", made / SECONDS, "/s"),
+        Row("events a second", made / seconds, "/s"),
         Row("deliveries that are missing", made * SOCKETS - len(found), "", 0),
         Row("commit to client, p50", found[len(found) // 2], "ms", P50_MS),
         Row("commit to client, p99", found[int(len(found) * 0.99)], "ms", P99_MS),
         Row("commit to client, longest", found[-1], "ms"),
     ]
+
+
+@functools.cache
+def _seconds(text: bytes) -> float:
+    return datetime.fromisoformat(text.partition(b'"')[0].decode().replace("Z", "+00:00")).timestamp()
 
 
 def main() -> int:
