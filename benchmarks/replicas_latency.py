@@ -167,7 +167,8 @@ async def measure(folder: Path) -> list[Row]:
 
 @functools.cache
 def _seconds(text: bytes) -> float:
-    return datetime.fromisoformat(text.partition(b'"')[0].decode().replace("Z", "+00:00")).timestamp()
+    moment = text.partition(b'"')[0].decode()
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
 
 
 def main() -> int:

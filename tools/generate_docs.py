@@ -40,6 +40,10 @@ THEMES = {
         "identity mint keys tokens token_pairs tokens_local tokens_redis server_secret capability"
     ),
     "Data": "db engine migrate events bus bus_local bus_redis redis",
+    "Live": (
+        "hub hub_channel hub_watch frames outbox live live_socket live_stream changes presence"
+        " live_metrics"
+    ),
     "Objects": (
         "objects objects_disk objects_files objects_http objects_s3 downloads doomed outgoing"
     ),
@@ -262,8 +266,15 @@ def json_type(hint: Any) -> str:
         return json_type(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
         return json_type(next(option for option in get_args(hint) if option is not NoneType))
-    words = {"str": "text", "bool": "true/false", "int": "number", "UUID": "UUID"}
-    return words.get(hint.__name__, "time" if hint.__name__ == "datetime" else hint.__name__)
+    if get_origin(hint) is list:
+        return f"list of {json_type(get_args(hint)[0])}"
+    words = {"str": "text", "bool": "true/false", "int": "number", "datetime": "time"}
+    words |= {"dict": "object", "Raw": "object"}
+    return words.get(hint.__name__, f"`{hint.__name__}`" if _is_struct(hint) else hint.__name__)
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Struct)
 
 
 # --- docs/operations.md ----------------------------------------------------------------------

@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     live = _command(
         commands, "check-realtime", "prove live boards on a running installation", _check_realtime
     )
-    live.add_argument("--url", required=True, help="address of the installation")
+    live.add_argument("--url", default="http://localhost:8080", help="address of the installation")
     live.add_argument("--replica-url", metavar="URL", help="address of another replica of it")
     live.add_argument("--token", default="", help="access token; else test sign-in is used")
     live.add_argument("--events", type=int, default=500, help="changes to make (500)")

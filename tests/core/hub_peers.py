@@ -76,7 +76,7 @@ class Ear:
         if self.ended is None:
             self.frames.append(frame)
 
-    def end(self, code: int, reason: str) -> None:
+    def end(self, code: int, reason: str, *, after: bool = False) -> None:
         self.ended = self.ended or (code, reason)
 
     async def room(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from tests.core.object_peers import (
     serving,
 )
 from wealist.core import downloads, errors, objects, server_secret
-from wealist.core.objects import ObjectStore
+from wealist.core.objects import UNTYPED, ObjectStore
 from wealist.core.settings import Secret, Settings
 
 PNG = "image/png"
@@ -112,6 +113,30 @@ async def test_a_browser_uploads_with_only_a_content_type_and_head_sees_what_arr
     assert answer.headers["etag"].strip('"') == stored.etag
     assert ticket.expires_in == 300
     assert abs(ticket.expires_at - datetime.now(UTC).timestamp() - 300) < 5
+
+
+async def test_a_link_without_a_type_takes_what_a_browser_sends(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    """Browsers send no type, or a vague one, for files they don't know."""
+    for headers in ({}, {"Content-Type": UNTYPED}, {"Content-Type": "text/markdown"}):
+        key = fresh(".md")
+        ticket = await store.presign_put(key, "")
+        sent = await browser.put(ticket.url, content=b"# Hello", headers=headers)
+        assert sent.status_code == 200, sent.text
+        assert await store.get(key) == b"# Hello"
+
+
+async def test_a_stream_gives_the_content_in_pieces_and_misses_what_is_missing(
+    store: ObjectStore,
+) -> None:
+    key, data = fresh(), os.urandom(3 * objects.PIECE + 17)
+    await store.put(key, data, PNG)
+    pieces = [piece async for piece in store.stream(key)]
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= objects.PIECE
+    with pytest.raises(errors.NotFound):
+        await anext(aiter(store.stream(fresh())))
 
 
 async def test_an_upload_of_another_type_is_refused_and_leaves_nothing(
@@ -319,10 +344,12 @@ async def test_a_key_that_is_not_in_our_form_is_refused_by_every_operation(
 
 
 async def test_a_type_that_cannot_stand_in_a_header_is_refused(store: ObjectStore) -> None:
-    for kind in ("", "png", "image/png\r\nX-A: b", "image/파이", "a/" + "b" * 300):
+    for kind in ("png", "image/png\r\nX-A: b", "image/파이", "a/" + "b" * 300):
         for attempt in (store.presign_put(fresh(), kind), store.put(fresh(), b"x", kind)):
             with pytest.raises(errors.BadRequest):
                 await attempt
+    with pytest.raises(errors.BadRequest):
+        await store.put(fresh(), b"x", "")
 
 
 async def test_orphans_are_old_objects_that_nobody_knows(store: ObjectStore) -> None:

@@ -50,11 +50,15 @@ async def test_the_first_steps_run_as_they_are_written(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        members = json.loads(done.stdout[done.stdout.rindex("\n[") :])
+        members, _ = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("\n[\n") + 1)
         assert [(one["roleName"], one["nickName"]) for one in members] == [
             ("OWNER", "Ada"),
             ("MEMBER", "Grace"),
         ]
+        changes = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])["data"]
+        (moved,) = changes["events"]
+        assert (moved["type"], moved["payload"]["to"]) == ("BOARD_MOVED", "in_progress")
+        assert changes["cursor"] == f"{moved['epoch']}:{moved['seq']}"
         async with server.client() as browser:
             picture = await browser.get(members[1]["profileImageUrl"], follow_redirects=True)
         assert picture.content == (tmp_path / "grace.png").read_bytes()

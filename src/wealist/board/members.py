@@ -152,7 +152,7 @@ async def hand_over(place: Place, person: UUID, *, former: UUID | None, actor: U
         person,
         now(),
     )
-    await project_queries.tell(place.project_id, "PROJECT_UPDATED", "project.updated", actor=actor)
+    await project_queries.tell_updated(place.project_id, actor=actor)
 
 
 async def tell_role(place: Place, person: UUID, *, actor: UUID) -> None:

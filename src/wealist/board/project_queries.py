@@ -81,16 +81,15 @@ async def search(workspace_id: UUID, text: str, page: int, limit: int) -> tuple[
 async def changed(project_id: UUID, *, actor: UUID) -> Project:
     """Something that a project shows has changed: a new version, and the events."""
     await db.execute("UPDATE board.projects SET version = version + 1 WHERE id = $1", project_id)
-    return await tell(project_id, "PROJECT_UPDATED", "project.updated", actor=actor)
+    return await tell_updated(project_id, actor=actor)
 
 
-async def tell(project_id: UUID, kind: str | None, listed: str, *, actor: UUID) -> Project:
-    """Tell those who look at the project (`kind`) and at the list of projects (`listed`)."""
+async def tell_updated(project_id: UUID, *, actor: UUID) -> Project:
+    """Tell those who look at the project, and those who see it in the workspace's list."""
     found = await project(project_id)
     assert found is not None
-    if kind is not None:
-        feed.tell(project_id, kind, found, actor=actor)
-    feed.tell_workspace(found.workspace_id, listed, found, actor=actor)
+    feed.tell(project_id, "PROJECT_UPDATED", found, actor=actor)
+    feed.tell_workspace(found.workspace_id, "project.updated", found, actor=actor)
     return found
 
 

@@ -64,9 +64,9 @@ async def create_project(caller: Caller, new: NewProject) -> Project:
         place = await access.project(caller, project_id, "project.update")
         await attachments.replace(caller, place, "PROJECT", project_id, files or None)
         await feed.record(project_id, "project.created", actor=caller.user_id, subject=name)
-        project = await project_queries.tell(
-            project_id, None, "project.created", actor=caller.user_id
-        )
+        project = await project_queries.project(project_id)
+        assert project is not None
+        feed.tell_workspace(new.workspace_id, "project.created", project, actor=caller.user_id)
         db.after_commit(metrics.count, "board_service_project_created_total")
     return project
 
@@ -198,9 +198,7 @@ async def change_project(
             *new.values(),
             now(),
         )
-        project = await project_queries.tell(
-            project_id, "PROJECT_UPDATED", "project.updated", actor=caller.user_id
-        )
+        project = await project_queries.tell_updated(project_id, actor=caller.user_id)
         await feed.record(
             project_id,
             "project.updated",
@@ -248,7 +246,7 @@ async def _make_default(workspace_id: UUID, project_id: UUID, *, actor: UUID) ->
     )
     await db.execute("UPDATE board.projects SET is_default = true WHERE id = $1", project_id)
     if former is not None:
-        await project_queries.tell(former, "PROJECT_UPDATED", "project.updated", actor=actor)
+        await project_queries.tell_updated(former, actor=actor)
 
 
 async def delete_project(caller: Caller, project_id: UUID) -> None:

@@ -31,8 +31,9 @@ class Listener(Protocol):
     def push(self, frame: Frame) -> None:
         """Send a frame, after all that were pushed before."""
 
-    def end(self, code: int, reason: str) -> None:
-        """Close, for a reason of `core.live`; harmless when it has ended."""
+    def end(self, code: int, reason: str, *, after: bool = False) -> None:
+        """Close, for a reason of `core.live`: at once, or `after` what was pushed before.
+        Harmless when it has ended."""
 
     async def room(self) -> None:
         """Wait until a few hundred frames fit."""
@@ -127,11 +128,14 @@ class Channel:
             live_metrics.delivered(count, delay)
 
     def revoke(self, user_id: UUID) -> None:
-        """End the connections of a user (nil: of everybody), also of those about to join."""
+        """End the connections of a user (nil: of everybody), also of those about to join.
+
+        One person hears nothing more at once; everybody hears to the end why it ends.
+        """
         for listener in (*self.live, *self.joining):
             if user_id in (NIL, listener.user_id):
                 self.drop(listener)
-                listener.end(ACCESS_LOST, "you have no access any more")
+                listener.end(ACCESS_LOST, "you have no access any more", after=user_id == NIL)
 
     def drop(self, listener: Listener) -> None:
         """Deliver nothing more to a listener."""

@@ -135,17 +135,7 @@ class S3Store:
         )
 
     async def get(self, key: str) -> bytes:
-        objects.check_key(key)
-        with self._guard("get"):
-            try:
-                found = await self._calls.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    raise NotFound("no such file") from None
-                raise
-            async with found["Body"] as body:
-                data: bytes = await body.read()
-        return data
+        return b"".join([piece async for piece in self.stream(key)])
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         objects.check_key(key)
@@ -156,7 +146,8 @@ class S3Store:
                 if _code(error) in _MISSING:
                     raise NotFound("no such file") from None
                 raise
-            async with found["Body"] as body:
+            body = found["Body"]
+            async with body:  # what this yields can't read in pieces
                 while data := await body.read(objects.PIECE):
                     yield data
 

@@ -62,12 +62,12 @@ class Outbox:
             self._since = monotonic()
             self._task = asyncio.create_task(self._run(queue))
 
-    def end(self, code: int, reason: str) -> None:
-        """Close without sending what waits; the first call counts."""
+    def end(self, code: int, reason: str, *, after: bool = False) -> None:
+        """Close without sending what waits, or `after` it; the first call counts."""
         if self.code is not None:
             return
         self.code = code
-        if self._queue is not None:
+        if self._queue is not None and not after:
             self._queue.clear()
         live_metrics.closes.labels(str(code)).inc()
         before = self._task

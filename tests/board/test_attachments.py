@@ -1,0 +1,191 @@
+"""Files of projects, cards and comments (contract: board.md §6.7)."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.board.making import Team, ask, call, refused
+from tests.board.test_folds import upload
+from tests.people import NIL, Person, Server
+from wealist.board import uploads
+from wealist.core import db, doomed, objects
+
+
+def wanted(team: Team, **members: Any) -> dict[str, Any]:
+    file = {"entityType": "board", "workspaceId": team.workspace_id, "fileName": "a.txt"}
+    return file | {"fileSize": 5, "contentType": "text/plain"} | members
+
+
+async def put(person: Person, url: str, content: bytes, **headers: str) -> httpx.Response:
+    async with person.server.client() as browser:
+        return await browser.put(url, content=content, headers=headers)
+
+
+async def signed(team: Team, by: Person, **members: Any) -> dict[str, Any]:
+    body = wanted(team, **members)
+    made: dict[str, Any] = await call(by, "POST", "/attachments/presigned-url", body, ok=200)
+    return made
+
+
+async def test_a_file_is_signed_uploaded_known_attached_and_shown(team: Team) -> None:
+    link = await signed(team, team.ann)
+    assert link["expiresIn"] == 300
+    assert link["fileKey"].startswith(f"board/boards/{team.workspace_id}/")
+    sent = await put(team.ann, link["uploadUrl"], b"hello", **{"Content-Type": "text/plain"})
+    assert sent.status_code == 200
+    body = {"entityType": "BOARD", "fileKey": link["fileKey"], "fileName": "a.txt", "fileSize": 5}
+    for _ in range(2):
+        known = await call(team.ann, "POST", "/attachments", body, ok=201)
+        assert (known["id"], known["status"]) == (link["attachmentId"], "TEMP")
+        assert (known["fileUrl"], known["entityId"]) == (link["fileKey"], None)
+    card = await team.card(by=team.ann, attachmentIds=[known["attachmentId"]])
+    [file] = card["attachments"]
+    assert file["id"] == file["attachmentId"] == link["attachmentId"]
+    assert file["fileUrl"].endswith(".txt")
+    [listed] = await call(team.bob, "GET", f"/boards/{card['boardId']}/attachments")
+    assert (listed["status"], listed["expiresAt"]) == ("CONFIRMED", None)
+    async with team.ann.server.client(follow_redirects=True) as browser:
+        shown = await browser.get(file["fileUrl"])
+    assert (shown.status_code, shown.content) == (200, b"hello")
+    path = f"/attachments/{file['id']}"
+    loaded = await ask(team.bob, "GET", f"{path}/download")
+    assert loaded.content == b"hello"
+    assert loaded.headers["content-disposition"].startswith('attachment; filename="a.txt"')
+    await refused(team.bob, "DELETE", path, None, 403)
+    await call(team.ann, "DELETE", path)
+    await refused(team.ann, "DELETE", path, None, 404)
+    await doomed.sweep()
+    assert await objects.store().head(link["fileKey"]) is None
+    found = await call(team.bob, "GET", f"/boards/{card['boardId']}")
+    assert found["attachments"] == []
+
+
+async def test_a_browser_that_knows_no_type_may_upload(team: Team) -> None:
+    for sends in ({}, {"Content-Type": "application/octet-stream"}):
+        link = await signed(team, team.ann, fileName="notes.md", contentType="")
+        assert (await put(team.ann, link["uploadUrl"], b"hello", **sends)).status_code == 200
+        card = await team.card(by=team.ann, attachmentIds=[link["attachmentId"]])
+        assert card["attachments"][0]["contentType"] == "text/markdown"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"fileSize": 0}, "VALIDATION_ERROR", "fileSize"),
+        ({"fileSize": 52_428_801}, "FILE_TOO_LARGE", "fileSize"),
+        ({"entityType": "CARD"}, "VALIDATION_ERROR", "entityType"),
+        ({"fileName": "a.exe"}, "INVALID_FILE_TYPE", "fileName"),
+        ({"fileName": "none"}, "INVALID_FILE_TYPE", "fileName"),
+        ({"contentType": "text/html"}, "INVALID_FILE_TYPE", "contentType"),
+        ({"fileName": "a.png"}, "INVALID_FILE_TYPE", "contentType"),
+        ({"fileName": "x" * 256}, "VALIDATION_ERROR", "fileName"),
+        ({"workspaceId": NIL}, "VALIDATION_ERROR", "workspaceId"),
+    ],
+)
+async def test_what_may_not_be_uploaded_is_refused_and_named(
+    team: Team, body: dict[str, Any], code: str, field: str
+) -> None:
+    path = "/attachments/presigned-url"
+    await refused(team.ann, "POST", path, wanted(team, **body), 400, code, field)
+
+
+async def test_only_what_was_announced_can_be_attached(team: Team) -> None:
+    path = "/boards"
+    nothing = await signed(team, team.ann)
+    larger = await signed(team, team.ann)
+    await put(team.ann, larger["uploadUrl"], b"hello world", **{"Content-Type": "text/plain"})
+    for link, says in ((nothing, "not been uploaded"), (larger, "11 bytes")):
+        body = {"projectId": team.project_id, "title": "x", "attachmentIds": [link["attachmentId"]]}
+        await refused(team.ann, "POST", path, body, 400, says=says)
+    await doomed.sweep()
+    assert await objects.store().head(larger["fileKey"]) is None
+    assert await team.cards() == []
+
+
+async def test_other_peoples_files_can_be_neither_attached_nor_claimed(
+    team: Team, server: Server
+) -> None:
+    async with upload(team.bob, team.workspace_id, "BOARD") as file:
+        key = await db.fetch_value(
+            "SELECT file_key FROM board.attachments WHERE id = $1::uuid", file
+        )
+        body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
+        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+        claim = {"entityType": "BOARD", "fileKey": key, "fileName": "a.txt", "fileSize": 5}
+        await refused(team.ann, "POST", "/attachments", claim, 400, says="fileKey")
+        for wrong in ("board/../secret", "profiles/x.png", key + "x"):
+            await refused(team.bob, "POST", "/attachments", claim | {"fileKey": wrong}, 400)
+        await refused(team.ann, "GET", f"/attachments/{file}/download", None, 404)
+        await refused(team.ann, "DELETE", f"/attachments/{file}", None, 404)
+    stranger = await server.person("Stranger")
+    await refused(stranger, "POST", "/attachments/presigned-url", wanted(team), 404)
+    mine = (await team.ann.workspace("Mine", isPublic=False))["workspaceId"]
+    async with upload(team.ann, mine, "BOARD") as file:
+        body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
+        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+    async with upload(team.ann, team.workspace_id, "COMMENT") as file:
+        body["attachmentIds"] = [file]
+        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+
+
+async def test_one_file_goes_to_one_card_however_many_want_it(team: Team) -> None:
+    cards = [await team.card() for _ in range(5)]
+    async with upload(team.ann, team.workspace_id, "BOARD") as file:
+        answers = await asyncio.gather(
+            *(
+                ask(team.ann, "PUT", f"/boards/{card['boardId']}", {"attachmentIds": [file]})
+                for card in cards
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 4
+    assert sum(len(card["attachments"]) for card in await team.cards()) == 1
+
+
+async def test_names_can_write_no_headers_and_scripts_are_never_shown(team: Team) -> None:
+    name = 'a"\r\nX-Evil: 1;.svg'
+    link = await signed(team, team.ann, fileName=name, contentType="image/svg+xml")
+    await put(team.ann, link["uploadUrl"], b"<svg>", **{"Content-Type": "image/svg+xml"})
+    card = await team.card(by=team.ann, attachmentIds=[link["attachmentId"]])
+    loaded = await ask(team.ann, "GET", f"/attachments/{link['attachmentId']}/download")
+    assert loaded.status_code == 200
+    assert "x-evil" not in loaded.headers
+    async with team.ann.server.client(follow_redirects=True) as browser:
+        shown = await browser.get(card["attachments"][0]["fileUrl"])
+    assert shown.headers["content-disposition"].startswith("attachment")
+    assert shown.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_uploads_that_nobody_attached_are_dropped_and_live_files_never(team: Team) -> None:
+    async with upload(team.ann, team.workspace_id, "BOARD") as kept:
+        await team.card(by=team.ann, attachmentIds=[kept])
+    async with upload(team.ann, team.workspace_id, "BOARD") as unused:
+        pass
+    await db.execute("UPDATE board.attachments SET expires_at = now() WHERE status = 'TEMP'")
+    keys = {
+        str(row["id"]): row["file_key"]
+        for row in await db.fetch_records("SELECT id, file_key FROM board.attachments")
+    }
+    assert await uploads.drop_expired() == "1 unused uploads dropped"
+    await doomed.sweep()
+    assert await objects.store().head(keys[unused]) is None
+    assert await objects.store().head(keys[kept]) is not None
+    assert (await uploads.reconcile()).endswith("orphaned files deleted")
+    assert await objects.store().head(keys[kept]) is not None
+
+
+async def test_the_files_of_everything_in_a_project_go_with_it(team: Team) -> None:
+    async with (
+        upload(team.owner, team.workspace_id, "BOARD") as one,
+        upload(team.owner, team.workspace_id, "COMMENT") as two,
+        upload(team.owner, team.workspace_id, "PROJECT") as three,
+    ):
+        card = await team.card(attachmentIds=[one])
+        comment = {"boardId": card["boardId"], "content": "x", "attachmentIds": [two]}
+        await call(team.owner, "POST", "/comments", comment)
+        path = f"/projects/{team.project_id}"
+        await call(team.owner, "PUT", path, {"attachmentIds": [three]})
+    await call(team.owner, "DELETE", path)
+    assert await db.fetch_value("SELECT count(*) FROM board.attachments") == 0
+    assert await db.fetch_value("SELECT count(*) FROM core.doomed_object") == 3

@@ -1,0 +1,161 @@
+"""Finding cards on the server: filters, text, orders, and pages that stay right meanwhile."""
+
+import itertools
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.board.making import Team, ask, call, refused
+from wealist.core import db
+
+
+async def found(team: Team, query: str) -> list[str]:
+    """Titles of one page."""
+    cards = await call(team.ann, "GET", f"/boards?projectId={team.project_id}&{query}")
+    return [card["title"] for card in cards]
+
+
+async def all_pages(team: Team, query: str, limit: int) -> list[str]:
+    titles: list[str] = []
+    cursor = ""
+    for _ in range(100):
+        path = f"/boards?projectId={team.project_id}&limit={limit}&{query}{cursor}"
+        answer = await ask(team.ann, "GET", path)
+        assert answer.status_code == 200, answer.text
+        page = [card["title"] for card in answer.json()["data"]]
+        assert len(page) <= limit
+        titles += page
+        if "x-next-cursor" not in answer.headers:
+            return titles
+        cursor = f"&cursor={answer.headers['x-next-cursor']}"
+    raise AssertionError("the pages don't end")
+
+
+@pytest.fixture
+async def filled(team: Team) -> Team:
+    await team.card(title="alpha", dueDate="2031-01-01", assigneeId=team.ann.id)
+    await team.card(title="beta 100%", dueDate="2031-02-01", content="the Needle is here")
+    await team.card(title="gamma", customFields={"stage": "approved"}, assigneeId=team.bob.id)
+    nobody = await team.card(title="delta", customFields={"role": "qa"})
+    await call(team.owner, "PUT", f"/boards/{nobody['boardId']}", {"assigneeId": None})
+    return team
+
+
+async def test_each_filter_finds_what_it_names(filled: Team) -> None:
+    fields = quote(json.dumps({"role": "qa"}))
+    for query, titles in (
+        ("q=needle", ["beta 100%"]),
+        ("q=100%25", ["beta 100%"]),
+        ("q=%25", ["beta 100%"]),
+        ("assigneeId=me", ["alpha"]),
+        (f"assigneeId={filled.bob.id}", ["gamma"]),
+        ("assigneeId=none", ["delta"]),
+        (f"limit=10&customFields={fields}", ["delta"]),
+        ("dueFrom=2031-01-15", ["beta 100%"]),
+        ("dueTo=2031-01-15", ["alpha"]),
+        ("hideCompleted=true", ["alpha", "beta 100%", "delta"]),
+        ("q=a&hideCompleted=true&assigneeId=me", ["alpha"]),
+    ):
+        assert await found(filled, query) == titles, query
+
+
+async def test_orders_go_both_ways(filled: Team) -> None:
+    rank = ["alpha", "beta 100%", "gamma", "delta"]
+    for sort, titles in (
+        ("rank", rank),
+        ("created", rank),
+        ("updated", rank),
+        ("title", ["alpha", "beta 100%", "delta", "gamma"]),
+        ("due", ["alpha", "beta 100%", "gamma", "delta"]),
+    ):
+        assert await found(filled, f"sort={sort}") == titles, sort
+        assert await found(filled, f"sort=-{sort}") == titles[::-1], sort
+
+
+async def test_bad_parameters_are_refused_and_named(filled: Team) -> None:
+    path = f"/boards?projectId={filled.project_id}"
+    answer = await ask(filled.ann, "GET", f"{path}&limit=1")
+    cursor = answer.headers["x-next-cursor"]
+    for query, field in (
+        ("limit=none", "limit"),
+        ("sort=size", "sort"),
+        ("assigneeId=somebody", "assigneeId"),
+        ("dueFrom=soon", "dueFrom"),
+        ("cursor=nonsense", "cursor"),
+        (f"cursor={cursor}&sort=title", "cursor"),
+        ("limit=5&customFields=x", "customFields"),
+    ):
+        await refused(filled.ann, "GET", f"{path}&{query}", None, 400, says=field)
+
+
+async def test_without_parameters_the_list_is_complete(filled: Team) -> None:
+    for number in range(60):
+        await filled.card(title=f"{number}")
+    assert len(await filled.cards()) == 64
+    assert len(await found(filled, "sort=rank")) == 50
+    assert len(await found(filled, "limit=1000")) == 64
+
+
+numbers = itertools.count()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12),
+    st.sampled_from(["rank", "-rank", "created", "-updated", "title", "-title", "due", "-due"]),
+    st.integers(1, 5),
+)
+async def test_pages_give_every_card_exactly_once(
+    team: Team, titles: list[str], sort: str, limit: int
+) -> None:
+    await db.execute("DELETE FROM board.boards")
+    for title in titles:
+        due: dict[str, Any] = {"dueDate": "2031-01-01"} if title == "a" else {}
+        await team.card(title=f"{title}", content=f"{next(numbers)}", **due)
+    assert sorted(await all_pages(team, f"sort={sort}", limit)) == sorted(titles)
+
+
+async def test_a_card_that_moves_between_two_pages_hides_no_other(team: Team) -> None:
+    for number in range(6):
+        await team.card(title=f"{number}")
+    path = f"/boards?projectId={team.project_id}&limit=3"
+    first = await ask(team.ann, "GET", path)
+    seen = first.json()["data"]
+    body = team.moving("pending", afterBoardId=seen[0]["boardId"])
+    await call(team.bob, "PUT", f"/boards/{seen[2]['boardId']}/move", body)
+    gone = seen[1]["boardId"]
+    await call(team.owner, "DELETE", f"/boards/{gone}")
+    rest = await call(team.ann, "GET", f"{path}&cursor={first.headers['x-next-cursor']}")
+    assert [card["title"] for card in rest] == ["3", "4", "5"]
+
+
+async def test_text_is_found_by_an_index(team: Team) -> None:
+    await db.execute(
+        """
+        INSERT INTO board.boards (id, project_id, author_id, title, content, custom_fields, rank,
+            created_at, updated_at, version)
+        SELECT gen_random_uuid(), $1::uuid, $2::uuid, md5(n::text), repeat(md5(n::text), 20), '{}',
+            'b' || lpad(n::text, 6, '0') || 'V', now(), now(), 1 FROM generate_series(1, 4000) AS n
+        """,
+        team.project_id,
+        team.owner.id,
+    )
+    # Until the index has taken in what was written just now, the planner rightly avoids it.
+    await db.execute("SELECT gin_clean_pending_list('board.boards_text')")
+    await db.execute("ANALYZE board.boards")
+    async with db.transaction():
+        # So few rows are read faster one by one; what counts is that the index fits the search.
+        await db.execute("SET LOCAL enable_seqscan = off")
+        plan = await db.fetch_records(
+            """
+            EXPLAIN SELECT id FROM board.boards b
+            WHERE b.deleted_at IS NULL AND (b.title || ' ' || b.content) ILIKE '%needle in it%'
+            """
+        )
+    assert "boards_text" in "\n".join(row[0] for row in plan)
