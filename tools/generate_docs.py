@@ -32,8 +32,8 @@ CORE = ROOT / "src" / "wealist" / "core"
 
 THEMES = {
     "A request on its way": (
-        "edge arrival edge_socket aliases guards proxies cors limits report context entrance"
-        " internal site"
+        "edge arrival edge_socket aliases guards proxies cors limits compression report context"
+        " entrance internal site"
     ),
     "Handlers": "body params wire text ids errors envelopes versions idempotency access openapi",
     "Callers and keys": (
@@ -141,6 +141,10 @@ SERVICE = """\
 
 BESIDES = {
     "user": "Every member but the owner may leave; everybody may ask whether he is one himself.",
+    "board": (
+        "Adding somebody as ADMIN needs `project.change_role`; undoing a deletion needs "
+        "`board.delete`. Who changes a card or project also decides which files it keeps."
+    ),
 }
 """Where a verb lets the person concerned do what the table gives to others only."""
 

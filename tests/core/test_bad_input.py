@@ -1,10 +1,12 @@
 """Bad input gets the contract's error and changes nothing."""
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -215,3 +217,48 @@ def test_lengths_and_ids_are_told_in_words() -> None:
         )
     with pytest.raises(Invalid, match="attachmentId: must be a UUID"):
         body.decode(b'{"attachmentId": "x"}', wire.ImageChoice)
+
+
+class Several(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Members of all kinds that have a length, or accept only some words."""
+
+    ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=50)] | None = None
+    names: Annotated[dict[str, int], msgspec.Meta(max_length=1)] | None = None
+    raw: Annotated[bytes, msgspec.Meta(max_length=3)] = b""
+    letter: Annotated[str, msgspec.Meta(max_length=1)] = "a"
+    word: Literal["yes", "no"] = "yes"
+    digit: Literal[1, 2] = 1
+    by_id: dict[UUID, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"ids": []}, "ids: must have at least 1 item"),
+        ({"ids": [NIL] * 51}, "ids: must have at most 50 items"),
+        ({"names": {"a": 1, "b": 2}}, "names: must have at most 1 item"),
+        ({"raw": "AAAAAAAA"}, "raw: must have at most 3 bytes"),
+        ({"letter": "ab"}, "letter: must have at most 1 character"),
+        ({"by_id": {"x": 1}}, "by_id: must be a UUID"),
+        ({"word": "maybe"}, "word: is none of the accepted words ('maybe')"),
+        ({"word": "x - at `$.ids`"}, "word: is none of the accepted words ('x - at `$.ids`')"),
+        ({"word": "x" * 100}, f"word: is none of the accepted words ('{'x' * 100}')"),
+        ({"word": "x" * 101}, f"word: is none of the accepted words ('{'x' * 100}…')"),
+        ({"word": "'`" * 999}, 'word: is none of the accepted words ("' + "'`" * 50 + '…")'),
+        ({"digit": int("9" * 400)}, f"digit: is none of the accepted words ({'9' * 100}…)"),
+        ({"k" * 9999: 1}, f"object contains unknown field `{'k' * 100}…`"),
+        ({"k" * 9999: "\0"}, f"{'k' * 100}: must not contain a NUL character"),
+    ],
+)
+def test_messages_count_what_there_is_and_quote_little(given: Any, told: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        body.decode(json.dumps(given).encode(), Several)
+    assert caught.value.message == told
+
+
+@pytest.mark.parametrize("start", ["", "Invalid enum value ", "Invalid enum value '"])
+def test_a_message_is_shortened_in_time_whatever_it_quotes(start: str) -> None:
+    started = time.perf_counter()
+    for text in ("'", "`", "'`\"", "1", "\n"):
+        body.without_echo(start + text * 300_000)
+    assert time.perf_counter() - started < 0.5

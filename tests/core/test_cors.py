@@ -31,6 +31,7 @@ def test_a_listed_origin_is_echoed_with_credentials(origin: bytes) -> None:
     exposed = headers[b"access-control-expose-headers"].split(b", ")
     for name in (b"X-Request-ID", b"ETag", b"X-Total-Count", b"Retry-After", b"X-RateLimit-Reset"):
         assert name in exposed
+    assert {b"X-Next-Cursor", b"Idempotent-Replay"} <= set(exposed)
 
 
 @pytest.mark.parametrize(

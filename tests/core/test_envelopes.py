@@ -6,9 +6,12 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from litestar import Litestar, get
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.params import FromPath, FromQuery
+from litestar.testing import TestClient
 
-from wealist.core import envelopes
+from wealist.core import body, envelopes
 from wealist.core.errors import (
     AlreadyExists,
     AppError,
@@ -153,3 +156,45 @@ def test_paths_outside_the_services_have_a_plain_shape(path: str) -> None:
     assert envelopes.service_of(path) == ""
     body = json.loads(envelopes.render(NotFound("m"), path, "r-1").body)
     assert body == {"error": {"code": "NOT_FOUND", "message": "m"}}
+
+
+@pytest.mark.parametrize("service", envelopes.SERVICES)
+@pytest.mark.parametrize(
+    "error",
+    [
+        Invalid("m", field="title"),
+        Invalid("m", field="title", code="FILE_TOO_LARGE"),
+        BadRequest("m", field="title"),
+        body.invalid("Expected `str`, got `int` - at `$.title`"),
+        body.invalid("Object missing required field `title`"),
+    ],
+)
+def test_board_names_the_field_by_itself(service: str, error: AppError) -> None:
+    found = rendered(error, service)[2]
+    assert error.field == "title"
+    assert error.message.startswith("title: ")
+    if service == "board":
+        assert found["error"].pop("details") == "title"
+    code = error.code if error.code == "FILE_TOO_LARGE" else ""
+    code = code or envelopes.CODES.get(service, {}).get(error.code, error.code)
+    assert found == shape(service, code, error.message)
+
+
+def test_without_a_field_board_has_no_details() -> None:
+    for error in (Invalid("m"), BadRequest("m"), NotFound("m"), ZeroDivisionError("m")):
+        assert rendered(error, "board")[2]["error"].keys() == {"code", "message"}
+
+
+@get("/svc/{service:str}/api/x")
+async def counted(service: FromPath[str], count: FromQuery[int]) -> None: ...
+
+
+def test_board_names_a_parameter_by_itself() -> None:
+    app = Litestar([counted], exception_handlers={Exception: envelopes.handle}, openapi_config=None)
+    with TestClient(app) as http:
+        board = http.get("/svc/board/api/x?count=many")
+        user = http.get("/svc/user/api/x?count=many")
+    assert (board.status_code, user.status_code) == (400, 400)
+    assert board.json()["error"].pop("details") == "count"
+    assert board.json()["error"]["message"].startswith("count: ")
+    assert user.json()["error"].keys() == {"code", "message"}

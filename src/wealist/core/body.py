@@ -44,7 +44,11 @@ def decode(body: bytes, kind: Any) -> Any:
 
 def invalid(text: str) -> Invalid:
     """Turn msgspec's `Expected … - at `$.name`` into an error that names the member."""
-    message, _, path = text.partition(" - at `")
+    # From the right: the message may quote what the client sent, whatever that is.
+    message, found, path = text.rpartition(" - at `")
+    if not (found and path.endswith("`")):
+        message, path = text, ""
+    path = path.removeprefix("key` in `")  # msgspec's words for a key of an object
     field = path.rstrip("`").removeprefix("$").lstrip(".") or None
     if message.startswith("Object missing required field `"):
         missing = message.split("`")[1]
@@ -66,14 +70,24 @@ _WORDS = {
     "float": "a number",
 }
 _QUOTED = re.compile(r"`([a-z| ]+)`")
-_LENGTH = re.compile(r"Expected `\w+` of length (<=|>=) (\d+)")
+_LENGTH = re.compile(r"Expected `(\w+)` of length (<=|>=) (\d+)")
+_UNITS = {"str": "character", "bytes": "byte"}
+_LONG_ECHO = re.compile(r"((?:[^'\"`]*(['\"`])|Invalid enum value (?=[-0-9])).{100})..+", re.DOTALL)
+
+
+def without_echo(message: str) -> str:
+    """A message of msgspec, with at most 100 characters of what the client sent: it quotes that."""
+    echo = _LONG_ECHO.match(message)  # from the beginning only: the message may be very long
+    return f"{echo[1]}…{echo[2] or ''}" if echo else message
 
 
 def _plain(message: str) -> str:
     """msgspec's sentence in words for people who don't know its types."""
+    message = without_echo(message)
     if length := _LENGTH.match(message):
-        most = "at most" if length[1] == "<=" else "at least"
-        return f"must have {most} {length[2]} characters"
+        most = "at most" if length[2] == "<=" else "at least"
+        unit = _UNITS.get(length[1], "item")
+        return f"must have {most} {length[3]} {unit}{'' if length[3] == '1' else 's'}"
     if message.startswith("Invalid UUID"):
         return "must be a UUID"
     if message.startswith("Invalid enum value"):

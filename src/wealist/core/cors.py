@@ -11,7 +11,7 @@ REQUEST_HEADERS = (
     " tracestate, baggage, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
 )
 EXPOSED = (
-    "X-Request-ID, ETag, X-Total-Count, Retry-After,"
+    "X-Request-ID, ETag, X-Total-Count, X-Next-Cursor, Idempotent-Replay, Retry-After,"
     " X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )
 MAX_AGE = "86400"

@@ -1,7 +1,7 @@
 """The one wrapper around the app: everything that is true of every request, whatever service.
 
     request id → canonical path → client address → closed paths → NUL → preflight → caller
-    → rate limit → body limit → app → response headers → metrics, span, access log
+    → rate limit → body limit → app → response headers → gzip → metrics, span, access log
 
 Nothing is refused here for lack of a caller: routes decide that. `scope["state"]` carries
 `request_id, client_address, original_path, started` and `caller` or `caller_error`.
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from wealist.core import envelopes, guards, report
+from wealist.core import compression, envelopes, guards, report
 from wealist.core.arrival import Arrival, Gate, Pairs
 from wealist.core.context import current
 from wealist.core.edge_socket import Handshake
@@ -60,8 +60,10 @@ class Exchange(Arrival):
         "_send",
         "body",
         "failure",
+        "held",
         "limits",
         "method",
+        "packs",
         "sent",
         "status",
         "stream_seconds",
@@ -75,6 +77,8 @@ class Exchange(Arrival):
         self.body: guards.Body | None = None
         self.limits: Pairs = []
         self.failure: BaseException | None = None
+        self.held: Any = None
+        self.packs = False
         self.sent = 0
         self.status: int | None = None
         self.stream_seconds: float | None = None
@@ -120,16 +124,35 @@ class Exchange(Arrival):
             message = {**message, "headers": self._dress(message.get("headers", ()))}
             if self.method == "HEAD":
                 return self._send_head(message)
+            if self.packs:
+                self.held = message  # until the body is there, and with it the length
+                return _nothing()
         elif self.method == "HEAD":
             return _nothing()
-        elif message["type"] == "http.response.body":
-            self.sent += len(message.get("body", b""))
+        else:
+            if message["type"] == "http.response.body":
+                self.sent += len(message.get("body", b""))  # compressed or not: what was answered
+            if self.held is not None:
+                return self._send_held(message)
         return self._send(message)
+
+    async def _send_held(self, message: Any) -> None:
+        """The head that waited, and the body, compressed if all of it is here."""
+        start = self.held
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            body = await compression.pack(message.get("body", b""))
+            start = {**start, "headers": compression.relabel(start["headers"], len(body))}
+            message = {**message, "body": body}
+        self.held = None
+        await self._send(start)
+        await self._send(message)
 
     async def _send_head(self, start: Any) -> None:
         """The whole answer to a HEAD. It ends here, since a stream's body would never."""
         # The server compares the length of the body with the headers unless this says HEAD.
         self.scope["method"] = "HEAD"
+        if self.packs:  # a GET would have had the length of the compressed body
+            start["headers"] = [each for each in start["headers"] if each[0] != b"content-length"]
         await self._send(start)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -142,8 +165,12 @@ class Exchange(Arrival):
         for pair in _SECURITY:
             if pair[0] not in names:
                 headers.append(pair)
-        if self.context.service and b"cache-control" not in names and b"json" in kind:
-            headers.append(_NO_STORE)
+        if self.context.service and b"json" in kind:
+            if b"cache-control" not in names:
+                headers.append(_NO_STORE)
+            if compression.possible(self.context.service, self.status, names):
+                headers.append(compression.VARY)
+                self.packs = compression.accepted(self.scope["headers"])
         if self.scope["scheme"] == "https":
             headers.append(_HSTS)
         if self.limits:
@@ -155,6 +182,8 @@ class Exchange(Arrival):
 
     async def _fail(self, error: Exception) -> None:
         """Answer an exception in its service's envelope, or only log it when that is too late."""
+        if self.held is not None:  # nothing of the answer has left yet
+            self.held, self.status, self.packs, self.sent = None, None, False, 0
         if self.status is not None:
             self.failure = error
             # The server closes a connection whose answer has no end, so the client notices.

@@ -12,7 +12,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from wealist.core.body import invalid
+from wealist.core.body import invalid, without_echo
 from wealist.core.db import UNREACHABLE
 from wealist.core.errors import (
     AlreadyExists,
@@ -100,6 +100,8 @@ def _body(error: AppError, service: str, request_id: str) -> dict[str, Any]:
     if isinstance(error, Unauthorized):
         # The shared middleware of the reference answers 401 alike for all resource services.
         return {"error": {"code": "UNAUTHORIZED", "message": error.message}}
+    if service == "board" and error.field:
+        inner["details"] = error.field
     if isinstance(error, Unexpected) or service == "board":
         return {"error": inner, "requestId": request_id, **error.extra}
     if service in ("chat", "noti"):
@@ -145,13 +147,13 @@ def _bad_input(error: ValidationException) -> AppError:
     message, field, source = first.get("message", ""), first.get("key"), first.get("source")
     if field == "data" or source == "body" or message == "'data'":
         return invalid(message) if message != "'data'" else Invalid("a JSON body is required")
-    return BadRequest(f"{field}: {_plain_parameter(message)}" if field else message)
+    return BadRequest(_plain_parameter(message) if field else message, field=field or None)
 
 
 def _plain_parameter(message: str) -> str:
     if "UUID" in message or "uuid" in message or "badly formed" in message:
         return "must be a UUID"
-    return message[:1].lower() + message[1:]
+    return without_echo(message[:1].lower() + message[1:])
 
 
 def _from_router(error: HTTPException) -> AppError:

@@ -23,11 +23,13 @@ class AppError(Exception):
     """An expected failure: a status, a stable code for programs, a sentence for people.
 
     `code` overrides the class's code where a contract names a special one; `headers` are added
-    to the response; `extra` are further members of the error body, already encodable.
+    to the response; `extra` are further members of the error body, already encodable. `field` is
+    the wire name of the member or parameter at fault, if one is; board tells it by itself.
     """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "INTERNAL_ERROR"
+    field: str | None = None
 
     def __init__(
         self,
@@ -44,20 +46,26 @@ class AppError(Exception):
         self.extra = extra or {}
 
 
-class BadRequest(AppError):
-    status = 400
-    kind = "BAD_REQUEST"
-
-
-class Invalid(AppError):
-    """A body that breaks a rule. `field` is the wire name of the member at fault, if one is."""
+class _Faulty(AppError):
+    """Input that breaks a rule; the message begins with the name of what is at fault."""
 
     status = 400
-    kind = "VALIDATION_ERROR"
 
     def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
         super().__init__(f"{field}: {message}" if field else message, code=code)
         self.field = field
+
+
+class BadRequest(_Faulty):
+    """An address, query or header; `field` is the name of the parameter."""
+
+    kind = "BAD_REQUEST"
+
+
+class Invalid(_Faulty):
+    """A body; `field` is the wire name of the member."""
+
+    kind = "VALIDATION_ERROR"
 
 
 class Unauthorized(AppError):

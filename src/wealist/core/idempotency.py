@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
 
 from wealist.core import db, events
-from wealist.core.errors import BadRequest, Conflict, Mismatch, TooLarge
+from wealist.core.errors import BadRequest, Conflict, Mismatch, TooLarge, TooMany
 
 LOCK_SECONDS = 60
 """How long a claimed key counts as running; longer than any request may take."""
@@ -52,7 +52,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
 
     Same key and request: the stored answer (with `Idempotent-Replay: true`). Same key, other
     request: 422. Still running: 409 with `Retry-After`. Failures of ours (5xx) before a commit
-    are forgotten, so that a repeat can succeed.
+    and what came too often (429) are forgotten, so that a repeat can succeed.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -69,7 +69,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         if not text.isprintable() or not 0 < len(text) <= 255:
-            raise BadRequest("Idempotency-Key: 1 to 255 printable characters")
+            raise BadRequest("1 to 255 printable characters", field="Idempotency-Key")
         key = Key(caller.user_id, text)
         body = await _read(receive)
         known = await _claim(key, _fingerprint(scope, body))
@@ -92,7 +92,7 @@ async def _run(
     finally:
         _running.reset(tokens[0])
         events.mutation.reset(tokens[1])
-    if answer.status >= 500 or answer.size > MAX_KEPT_BYTES:
+    if answer.status >= 500 or answer.status == TooMany.status or answer.size > MAX_KEPT_BYTES:
         await _forget(key)
     else:
         await _keep(key, answer)

@@ -35,13 +35,13 @@ def uuid(text: str, name: str) -> UUID:
             raise ValueError
         return UUID(text)
     except ValueError:
-        raise BadRequest(f"{name}: must be a UUID") from None
+        raise BadRequest("must be a UUID", field=name) from None
 
 
 def workspace_header(text: str | None) -> UUID:
     """`X-Workspace-Id`; the nil UUID means the default profile. Raises `BadRequest`."""
     if not text:
-        raise BadRequest(f"X-Workspace-Id: required; a workspace's id, or {NIL}")
+        raise BadRequest(f"required; a workspace's id, or {NIL}", field="X-Workspace-Id")
     return uuid(text, "X-Workspace-Id")
 
 

@@ -25,7 +25,7 @@ def if_match(text: Header = None) -> int | None:
         return None
     number = text.strip().removeprefix("W/").strip('"')
     if not number.isdecimal() or len(number) > 18:
-        raise BadRequest("If-Match: must be an ETag that this server has sent")
+        raise BadRequest("must be an ETag that this server has sent", field="If-Match")
     return int(number)
 
 
