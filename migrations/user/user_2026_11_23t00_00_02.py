@@ -1,4 +1,5 @@
-"""How a person stands to a workspace, as a function that other services use in their own SQL."""
+"""How a person stands to a workspace, as a function that other services use in their own SQL; and
+an index for counting the pictures that somebody doesn't use."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
@@ -6,7 +7,7 @@ from wealist.core.db import execute
 
 ID = "2026-11-23T00:00:02:000000"
 VERSION = "1.38.0"
-DESCRIPTION = "standing of a person in a workspace"
+DESCRIPTION = "standing of a person in a workspace, pictures in use"
 
 STATEMENTS = (
     # OWNER, ADMIN or MEMBER; VISITOR for everybody else where the workspace is public; else NULL.
@@ -18,6 +19,9 @@ STATEMENTS = (
         LEFT JOIN "user".members m ON m.workspace_id = w.id AND m.user_id = person AND m.is_active
         WHERE w.id = workspace AND w.deleted_at IS NULL
     $$
+    """,
+    """
+    CREATE INDEX attachments_temp ON "user".attachments (uploaded_by) WHERE status = 'TEMP'
     """,
 )
 

@@ -102,7 +102,7 @@ async def test_a_browser_uploads_with_only_a_content_type_and_head_sees_what_arr
 ) -> None:
     key, data = fresh(), b"picture" * 100_000
     before = datetime.now(UTC) - timedelta(seconds=2)
-    ticket = await store.presign_put(key, PNG)
+    ticket = await store.presign_put(key, PNG, size=len(data))
     answer = await send(browser, ticket.url, data, PNG)
     assert answer.status_code == 200
     stored = await store.head(key)
@@ -121,7 +121,7 @@ async def test_a_link_without_a_type_takes_what_a_browser_sends(
     """Browsers send no type, or a vague one, for files they don't know."""
     for headers in ({}, {"Content-Type": UNTYPED}, {"Content-Type": "text/markdown"}):
         key = fresh(".md")
-        ticket = await store.presign_put(key, "")
+        ticket = await store.presign_put(key, "", size=7)
         sent = await browser.put(ticket.url, content=b"# Hello", headers=headers)
         assert sent.status_code == 200, sent.text
         assert await store.get(key) == b"# Hello"
@@ -143,11 +143,54 @@ async def test_an_upload_of_another_type_is_refused_and_leaves_nothing(
     store: ObjectStore, browser: httpx.AsyncClient
 ) -> None:
     key = fresh()
-    url = (await store.presign_put(key, PNG)).url
+    url = (await store.presign_put(key, PNG, size=1)).url
     for kind in ("text/html", "image/jpeg", f"{PNG}; charset=utf-8", "IMAGE/PNG"):
         assert (await send(browser, url, b"x", kind)).status_code == 403
     assert (await browser.put(url, content=b"x")).status_code == 403
     assert await store.head(key) is None
+
+
+async def chunks(*data: bytes) -> AsyncIterator[bytes]:
+    """A body that httpx sends without a Content-Length."""
+    for one in data:
+        yield one
+
+
+@pytest.mark.parametrize("kind", [PNG, ""])
+async def test_an_upload_of_another_size_is_refused_and_leaves_nothing(
+    store: ObjectStore, browser: httpx.AsyncClient, kind: str
+) -> None:
+    key = fresh()
+    url = (await store.presign_put(key, kind, size=100_000)).url
+    bodies: list[bytes | AsyncIterator[bytes]] = [
+        *(bytes(size) for size in (100_001, 99_999, 9_000_000, 1, 0)),
+        chunks(bytes(100_000)),
+    ]
+    for data in bodies:
+        answer = await browser.put(url, content=data, headers={"Content-Type": kind or UNTYPED})
+        assert answer.status_code == 403
+        assert await store.list("") == []
+    assert (await send(browser, url, bytes(100_000), kind or UNTYPED)).status_code == 200
+    stored = await store.head(key)
+    assert stored is not None
+    assert stored.size == 100_000
+
+
+async def test_an_empty_upload_is_a_size_like_any_other(
+    store: ObjectStore, browser: httpx.AsyncClient
+) -> None:
+    key = fresh()
+    url = (await store.presign_put(key, PNG, size=0)).url
+    assert (await send(browser, url, b"x", PNG)).status_code == 403
+    assert await store.head(key) is None
+    assert (await send(browser, url, b"", PNG)).status_code == 200
+    assert await store.get(key) == b""
+
+
+async def test_no_link_is_signed_for_a_size_that_no_upload_may_have(store: ObjectStore) -> None:
+    for size in (-1, objects.MAX_BYTES + 1):
+        with pytest.raises(ValueError, match="an upload has 0 to"):
+            await store.presign_put(fresh(), PNG, size=size)
 
 
 async def test_a_link_that_was_changed_anywhere_is_refused(
@@ -157,7 +200,7 @@ async def test_a_link_that_was_changed_anywhere_is_refused(
     await store.put(key, b"mine", PNG)
     await store.put(other, b"another's", PNG)
     get = await store.presign_get(key, filename="a.png", content_type=PNG)
-    put = (await store.presign_put(key, PNG)).url
+    put = (await store.presign_put(key, PNG, size=len(b"theirs"))).url
     assert (await browser.get(get)).content == b"mine"
     forged = [
         get.replace(key, other),
@@ -181,7 +224,7 @@ async def test_a_link_ends_at_its_expiry(store: ObjectStore, browser: httpx.Asyn
     key = fresh()
     await store.put(key, b"data", PNG)
     get = await store.presign_get(key, expires_in=1)
-    put = (await store.presign_put(key, PNG, expires_in=1)).url
+    put = (await store.presign_put(key, PNG, size=len(b"late"), expires_in=1)).url
     await asyncio.sleep(2.1)
     assert (await browser.get(get)).status_code == 403
     assert (await send(browser, put, b"late", PNG)).status_code == 403
@@ -191,7 +234,7 @@ async def test_a_link_ends_at_its_expiry(store: ObjectStore, browser: httpx.Asyn
 async def test_a_link_cannot_live_longer_than_s3_allows(store: ObjectStore) -> None:
     for expires_in in (0, -1, 7 * 24 * 3600 + 1):
         with pytest.raises(ValueError, match="link lives"):
-            await store.presign_put(fresh(), PNG, expires_in=expires_in)
+            await store.presign_put(fresh(), PNG, size=1, expires_in=expires_in)
         with pytest.raises(ValueError, match="link lives"):
             await store.presign_get(fresh(), expires_in=expires_in)
 
@@ -259,7 +302,7 @@ async def test_a_second_upload_over_a_link_is_refused_or_shows_in_the_etag(
     store: ObjectStore, settings: Settings, browser: httpx.AsyncClient
 ) -> None:
     key = fresh()
-    url = (await store.presign_put(key, PNG)).url
+    url = (await store.presign_put(key, PNG, size=4)).url
     assert (await send(browser, url, b"seen", PNG)).status_code == 200
     seen = await store.head(key)
     assert seen is not None
@@ -336,7 +379,7 @@ async def test_a_key_that_is_not_in_our_form_is_refused_by_every_operation(
             store.get(key),
             store.put(key, b"x", PNG),
             store.delete([key]),
-            store.presign_put(key, PNG),
+            store.presign_put(key, PNG, size=1),
             store.presign_get(key),
         ):
             with pytest.raises(errors.BadRequest):
@@ -345,7 +388,10 @@ async def test_a_key_that_is_not_in_our_form_is_refused_by_every_operation(
 
 async def test_a_type_that_cannot_stand_in_a_header_is_refused(store: ObjectStore) -> None:
     for kind in ("png", "image/png\r\nX-A: b", "image/파이", "a/" + "b" * 300):
-        for attempt in (store.presign_put(fresh(), kind), store.put(fresh(), b"x", kind)):
+        for attempt in (
+            store.presign_put(fresh(), kind, size=1),
+            store.put(fresh(), b"x", kind),
+        ):
             with pytest.raises(errors.BadRequest):
                 await attempt
     with pytest.raises(errors.BadRequest):
@@ -398,5 +444,5 @@ async def test_a_link_leads_to_the_public_address(store: ObjectStore, settings: 
     key = fresh()
     public = urlsplit(settings.s3_public_endpoint or settings.base_url)
     inside = f"{PREFIX}/{settings.s3_bucket}" if settings.s3_bucket else "/objects"
-    for url in ((await store.presign_put(key, PNG)).url, await store.presign_get(key)):
+    for url in ((await store.presign_put(key, PNG, size=1)).url, await store.presign_get(key)):
         assert urlsplit(url)[:3] == ("http", public.netloc, f"{inside}/{key}")

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -63,7 +64,7 @@ async def settle(tmp_path: Path, expected: list[str]) -> None:
 async def test_an_upload_beyond_the_limit_is_refused_and_leaves_nothing(
     store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    url = (await store.presign_put(KEY, PNG)).url
+    url = (await store.presign_put(KEY, PNG, size=MAX_BYTES)).url
     block = bytes(1024 * 1024)
 
     async def too_much() -> AsyncIterator[bytes]:
@@ -71,14 +72,59 @@ async def test_an_upload_beyond_the_limit_is_refused_and_leaves_nothing(
             yield block
         yield b"x"
 
-    # Without a Content-Length it shows only on the way.
-    answer = await browser.put(url, content=too_much(), headers={"Content-Type": PNG})
-    assert answer.status_code == 413
-    assert answer.json() == {"message": "a file may have at most 100 MB"}
-    announced = {"Content-Type": PNG, "Content-Length": str(MAX_BYTES + 1)}
-    answer = await browser.put(url, content=too_much(), headers=announced)
-    assert answer.status_code == 413
-    await settle(tmp_path, [])
+    announced = {"Content-Length": str(MAX_BYTES + 1)}
+    for headers in ({}, announced):
+        answer = await browser.put(url, content=too_much(), headers={"Content-Type": PNG} | headers)
+        assert answer.status_code == 403
+        assert answer.json() == {
+            "message": f"this link is for a file of {MAX_BYTES} bytes, with that Content-Length"
+        }
+        await settle(tmp_path, [])
+
+
+async def test_an_upload_of_another_size_is_refused_before_its_body_is_read(
+    store: ObjectStore, tmp_path: Path, port: int
+) -> None:
+    url = urlsplit((await store.presign_put(KEY, PNG, size=5)).url)
+    for length in ("Content-Length: 6", "Content-Length: 4", "Transfer-Encoding: chunked"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PNG}\r\n"
+            f"Expect: 100-continue\r\n{length}\r\n\r\n".encode()
+        )
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert answer.startswith(b"HTTP/1.1 403"), "and not 100, send me the body"
+        writer.close()
+        assert files(tmp_path) == []
+
+
+async def test_a_body_of_another_length_than_its_header_says_leaves_nothing(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    """HTTP servers don't let that through; an ASGI server might."""
+    url = (await store.presign_put(KEY, PNG, size=5)).url
+    headers = {"Content-Type": PNG, "Content-Length": "5"}
+    app: Any = object_routes()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as browser:
+        for data in (b"123456", b"1234", b"", bytes(2 * objects_http.PIECE)):
+            answer = await browser.put(url, content=data, headers=headers)
+            assert answer.status_code == 403
+            assert files(tmp_path) == []
+        assert (await browser.put(url, content=b"12345", headers=headers)).status_code == 200
+    assert await store.get(KEY) == b"12345"
+
+
+async def test_the_size_in_a_link_cant_be_changed(
+    store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    url = (await store.presign_put(KEY, PNG, size=5)).url
+    assert url.count("size=5") == 1
+    for forged in ("size=6", "size=6&size=5", "size=5&size=6", "size=-6", "size=x", "size=", ""):
+        answer = await browser.put(
+            url.replace("size=5", forged), content=b"123456", headers={"Content-Type": PNG}
+        )
+        assert answer.status_code == 403, forged
+    assert files(tmp_path) == []
 
 
 async def test_an_upload_of_exactly_the_limit_is_taken_and_the_loop_stays_free(
@@ -97,8 +143,9 @@ async def test_an_upload_of_exactly_the_limit_is_taken_and_the_loop_stays_free(
             yield bytes(65536)
 
     watching = asyncio.create_task(watch())
-    url = (await store.presign_put(KEY, PNG)).url
-    answer = await browser.put(url, content=blocks(), headers={"Content-Type": PNG})
+    url = (await store.presign_put(KEY, PNG, size=MAX_BYTES)).url
+    headers = {"Content-Type": PNG, "Content-Length": str(MAX_BYTES)}
+    answer = await browser.put(url, content=blocks(), headers=headers)
     watching.cancel()
     assert answer.status_code == 200
     stored = await store.head(KEY)
@@ -110,11 +157,12 @@ async def test_an_upload_of_exactly_the_limit_is_taken_and_the_loop_stays_free(
 async def test_what_was_uploaded_over_a_link_is_never_replaced_over_one(
     store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    url = (await store.presign_put(KEY, PNG)).url
+    url = (await store.presign_put(KEY, PNG, size=4)).url
     first = await browser.put(url, content=b"four", headers={"Content-Type": PNG})
     assert first.status_code == 200
-    another = (await store.presign_put(KEY, PNG)).url
-    for again, data in ((url, bytes(60_000_000)), (url, b"four"), (another, b"")):
+    for data in (bytes(60_000_000), b"four", b"else", b""):
+        another = (await store.presign_put(KEY, PNG, size=len(data))).url
+        again = url if len(data) == 4 else another
         answer = await browser.put(again, content=data, headers={"Content-Type": PNG})
         assert answer.status_code == 409
         assert "uploaded already" in answer.json()["message"]
@@ -125,28 +173,28 @@ async def test_what_was_uploaded_over_a_link_is_never_replaced_over_one(
 async def test_of_twenty_uploads_over_one_link_at_once_one_stays(
     store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    url = (await store.presign_put(KEY, PNG)).url
+    url = (await store.presign_put(KEY, PNG, size=3)).url
     begun = asyncio.Barrier(20)
 
     async def body(number: int) -> AsyncIterator[bytes]:
-        yield b"%d" % number
+        yield b"%02d" % number
         await begun.wait()  # all have passed the look at what exists
         yield b"."
 
     async def upload(number: int) -> int:
-        headers = {"Content-Type": PNG}
+        headers = {"Content-Type": PNG, "Content-Length": "3"}
         return (await browser.put(url, content=body(number), headers=headers)).status_code
 
     answers = await asyncio.gather(*(upload(number) for number in range(20)))
     assert sorted(answers) == [200] + [409] * 19
-    assert await store.get(KEY) == b"%d." % answers.index(200)
+    assert await store.get(KEY) == b"%02d." % answers.index(200)
     await settle(tmp_path, [f"{KEY}@"])
 
 
 async def test_an_abandoned_upload_leaves_nothing_and_its_link_can_be_used_again(
     store: ObjectStore, browser: httpx.AsyncClient, tmp_path: Path, port: int
 ) -> None:
-    link = (await store.presign_put(KEY, PNG)).url
+    link = (await store.presign_put(KEY, PNG, size=9_000_000)).url
     url = urlsplit(link)
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
@@ -161,9 +209,10 @@ async def test_an_abandoned_upload_leaves_nothing_and_its_link_can_be_used_again
     assert len(files(tmp_path)) == 1
     writer.close()
     await settle(tmp_path, [])
-    answer = await browser.put(link, content=b"whole", headers={"Content-Type": PNG})
+    whole = b"whole" * 1_800_000
+    answer = await browser.put(link, content=whole, headers={"Content-Type": PNG})
     assert answer.status_code == 200
-    assert await store.get(KEY) == b"whole"
+    assert await store.get(KEY) == whole
 
 
 async def test_an_upload_that_stops_arriving_is_given_up_but_a_slow_one_is_not(
@@ -172,7 +221,7 @@ async def test_an_upload_that_stops_arriving_is_given_up_but_a_slow_one_is_not(
     monkeypatch.setattr(objects_http, "PIECE", 1024)
     monkeypatch.setattr(objects_http, "PIECE_SECONDS", 0.3)
     for key, piece, status in ((KEY, bytes(1024), b"200"), ("profiles/2.png", b"x", b"408")):
-        url = urlsplit((await store.presign_put(key, PNG)).url)
+        url = urlsplit((await store.presign_put(key, PNG, size=10240)).url)
         head = (
             f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PNG}\r\n"
             "Content-Length: 10240\r\n\r\n"
@@ -301,11 +350,35 @@ async def test_a_capability_redirects_to_a_fresh_link_that_shows_the_picture(
     store: ObjectStore, browser: httpx.AsyncClient
 ) -> None:
     await store.put(KEY, b"picture", PNG)
-    answer = await redirect(capability.sign(KEY))
+    answer = await redirect(capability.sign(KEY), _shown)
     assert answer.status_code == 302
     assert answer.headers["Cache-Control"] == "private, max-age=240"
     shown = await browser.get(answer.url)
     assert shown.content == b"picture"
     assert shown.headers["content-disposition"] == "inline"
-    with pytest.raises(errors.NotFound):
-        await redirect("x" + capability.sign(KEY)[1:])
+
+
+async def _shown(key: str) -> bool:
+    return key == KEY
+
+
+async def test_what_is_forged_and_what_is_not_shown_get_the_same_answer(
+    store: ObjectStore,
+) -> None:
+    other = "profiles/0191.png"
+    asked: list[str] = []
+
+    async def shown(key: str) -> bool:
+        asked.append(key)
+        return await _shown(key)
+
+    for key in (KEY, other):
+        await store.put(key, b"picture", PNG)
+    said = set()
+    forged = "x" + capability.sign(KEY)[1:]
+    for signed in (forged, capability.sign(other)):
+        with pytest.raises(errors.NotFound) as caught:
+            await redirect(signed, shown)
+        said.add((caught.value.message, caught.value.code, str(caught.value.headers)))
+    assert said == {("no such file", "NOT_FOUND", "{}")}
+    assert asked == [other], "nobody is asked about what is forged"

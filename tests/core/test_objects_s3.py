@@ -129,19 +129,19 @@ async def test_a_missing_bucket_is_named(address: str, tmp_path: Path) -> None:
             )
 
 
-async def test_links_are_signed_without_network_for_host_and_type_only(tmp_path: Path) -> None:
+async def test_links_are_signed_without_network_for_host_type_and_size_only(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     settings = settings_for(
         nowhere, tmp_path, s3_public_endpoint="https://files.example.org:8443/api/minio/"
     )
     async with opened(settings) as store:
-        ticket = await store.presign_put(KEY, "image/png", expires_in=60)
+        ticket = await store.presign_put(KEY, "image/png", size=5, expires_in=60)
         url = urlsplit(ticket.url)
         query = parse_qs(url.query)
         assert url.scheme == "https"
         assert url.netloc == "files.example.org:8443"
         assert url.path == f"/api/minio/files/{KEY}"
-        assert query["X-Amz-SignedHeaders"] == ["content-type;host"]
+        assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
         assert query["X-Amz-Expires"] == ["60"]
         assert set(query) == {
             f"X-Amz-{name}"

@@ -8,7 +8,7 @@ import pytest
 from tests.fold import PersonView, WorkspaceView, folds
 from tests.people import NIL, Person, Server
 from wealist.core import db, doomed, objects
-from wealist.user import jobs
+from wealist.user import images, jobs
 
 IMAGE = "/svc/user/api/profiles/me/image"
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 100
@@ -72,6 +72,66 @@ async def test_the_default_profiles_picture_shows_in_every_member_list(server: S
         await choose(ann, attachment["attachmentId"])
     rows = (await ann.get(f"/svc/user/api/workspaces/{workspace_id}/members")).json()
     assert rows[0]["profileImageUrl"] == attachment["fileUrl"]
+
+
+async def test_a_pictures_address_ends_with_the_picture(server: Server) -> None:
+    ann = await server.person("Ann")
+    first, second, unused = [await confirmed(ann, PNG + end) for end in (b"1", b"2", b"3")]
+
+    async def statuses() -> list[int]:
+        async with server.client() as browser:
+            answers = [await browser.get(one["fileUrl"]) for one in (first, second, unused)]
+        for answer in answers:
+            assert answer.status_code == 302 or answer.json()["error"]["message"] == "no such file"
+        return [answer.status_code for answer in answers]
+
+    await choose(ann, first["attachmentId"])
+    assert await statuses() == [302, 302, 302], "before it is chosen, too: pages show it"
+    await choose(ann, second["attachmentId"])
+    assert await statuses() == [404, 302, 302], "though the object is still there"
+    await db.execute("UPDATE \"user\".attachments SET expires_at = now() WHERE status = 'TEMP'")
+    await jobs.drop_unused_pictures()
+    assert await statuses() == [404, 302, 404]
+    change = {"nickName": "Ann", "profileImageUrl": ""}
+    await ann.put("/svc/user/api/profiles/me", headers={"X-Workspace-Id": NIL}, json=change)
+    assert await statuses() == [404, 404, 404]
+
+
+async def test_a_picture_of_another_size_than_announced_is_not_stored(server: Server) -> None:
+    ann = await server.person("Ann")
+    wanted = {"fileName": "me.png", "fileSize": len(PNG), "contentType": "image/png"}
+    signed = (await ann.post(f"{IMAGE}/presigned-url", json=wanted)).json()
+    async with server.client(headers={"Content-Type": "image/png"}) as browser:
+        for data in (PNG + b"x", PNG[:-1], PNG * 1000):
+            assert (await browser.put(signed["uploadUrl"], content=data)).status_code == 403
+        assert await objects.store().head(signed["fileKey"]) is None
+        assert (await browser.put(signed["uploadUrl"], content=PNG)).status_code == 200
+
+
+async def test_nobody_holds_more_than_200_pictures_that_he_does_not_use(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert images.MOST_TEMP == 200
+    monkeypatch.setattr(images, "MOST_TEMP", 3)
+    ann, bob = await server.person("Ann"), await server.person("Bob")
+    used = await confirmed(ann)
+    assert (await choose(ann, used["attachmentId"])).status_code == 200
+    waiting = [await upload(ann) for _ in range(4)]
+    for body in waiting[:3]:
+        assert (await ann.post(f"{IMAGE}/attachment", json=body)).status_code == 201
+    wanted = {"fileName": "me.png", "fileSize": len(PNG), "contentType": "image/png"}
+    for path, body in (("attachment", waiting[3]), ("presigned-url", wanted)):
+        answer = await ann.post(f"{IMAGE}/{path}", json=body)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "600")
+    again = await ann.post(f"{IMAGE}/attachment", json=waiting[0])
+    assert again.status_code == 201, "a repetition adds nothing"
+    await confirmed(bob)
+    assert (await choose(ann, again.json()["attachmentId"])).status_code == 200
+    last = await ann.post(f"{IMAGE}/attachment", json=waiting[3])
+    assert last.status_code == 201
+    assert (await ann.post(f"{IMAGE}/presigned-url", json=wanted)).status_code == 429
+    await db.execute("UPDATE \"user\".attachments SET expires_at = now() WHERE status = 'TEMP'")
+    await confirmed(ann)
 
 
 async def test_confirming_twice_gives_the_same_attachment(server: Server) -> None:
@@ -192,7 +252,7 @@ async def test_orphans_in_the_store_are_found_and_pictures_in_use_are_not(
     made = await ann.post(f"{IMAGE}/attachment", json=used)
     await choose(ann, made.json()["attachmentId"])
     assert await jobs.reconcile_pictures() == "0 orphaned pictures deleted"
-    monkeypatch.setattr(jobs, "ORPHAN_SECONDS", -1)
+    monkeypatch.setattr(objects, "ORPHAN_SECONDS", -1)
     await jobs.reconcile_pictures()
     assert await objects.store().head(orphan["fileKey"]) is None
     assert await objects.store().head(used["fileKey"]) is not None

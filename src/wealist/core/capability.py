@@ -1,7 +1,8 @@
 """Stable addresses for objects that a browser loads without a header, such as `<img src>`.
 
 A capability is an object's key with a proof that this installation named it. It stays the same for
-the life of the object, so it can be cached, but can't be made up; whoever has it may follow it.
+the life of the object, so it can be cached, but can't be made up. Whoever has it may follow it, for
+as long as the service that made it shows the object (`objects_http.redirect` asks it each time).
 """
 
 from base64 import urlsafe_b64encode
@@ -27,7 +28,12 @@ def key_of(capability: str) -> str:
         key = check_key(capability[_PROOF:].replace("~", "/"))
         given = capability.encode()
     except (BadRequest, UnicodeEncodeError):
-        raise NotFound("no such file") from None
+        raise no_file() from None
     if not compare_digest(given, sign(key).encode()):
-        raise NotFound("no such file")
+        raise no_file()
     return key
+
+
+def no_file() -> NotFound:
+    """The one answer for what is forged, deleted, or not shown: nobody learns which."""
+    return NotFound("no such file")

@@ -16,11 +16,13 @@ from wealist.core.errors import BadRequest, Unavailable
 from wealist.core.settings import Settings
 
 MAX_BYTES = 100 * 1024 * 1024
-"""Largest upload the local store takes; services refuse larger declared sizes for both stores."""
+"""Largest upload that either store signs a link for; services refuse larger declared sizes."""
 
 LONGEST_KEY = 512
 LONGEST_LIFE = 7 * 24 * 3600
 PAGE_SIZE = 1000
+ORPHAN_SECONDS = 24 * 3600
+"""How old an object is before it may be an orphan: rows are written after uploads."""
 PIECE = 256 * 1024
 """Bytes that are read at a time."""
 UNTYPED = "application/octet-stream"
@@ -43,6 +45,8 @@ class Stored(Struct, frozen=True, kw_only=True):
 
 
 Page: TypeAlias = list[Stored]
+Known: TypeAlias = Callable[[Sequence[str]], Awaitable[set[str]]]
+"""Which of the given keys some row refers to."""
 
 
 class Presigned(Struct, frozen=True, kw_only=True):
@@ -67,10 +71,17 @@ class ObjectStore(Protocol):
     `BadRequest` for one that no store of ours can hold; all but the two that sign raise
     `StoreUnavailable`. `expires_in` is in seconds, at most seven days."""
 
-    async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
-        """A link for a PUT whose `Content-Type` header is exactly `content_type`, or, if that is
-        empty, whatever the client sends, if anything (browsers don't know every type). It can't
-        bound the size: look at `head` afterwards. Needs no network.
+    async def presign_put(
+        self, key: str, content_type: str, *, size: int, expires_in: int = 300
+    ) -> Presigned:
+        """A link for a PUT of exactly `size` bytes whose `Content-Type` header is exactly
+        `content_type`, or, if that is empty, whatever the client sends, if anything (browsers
+        don't know every type). Needs no network.
+
+        The size is signed as the `Content-Length` that browsers send by themselves. A PUT with
+        another one or none is refused, with 403 (AWS says 411 to none), and stores nothing; the
+        local store doesn't even read its body. Some servers that call themselves S3 don't check
+        what is signed: look at `head` all the same.
 
         The local store takes one upload: an object that exists is never replaced over a link, the
         second PUT is 409. So is a retry after an answer that got lost, even of the same bytes;
@@ -172,6 +183,13 @@ def check_type(content_type: str) -> str:
     return content_type
 
 
+def check_size(size: int) -> int:
+    """`size` itself if an upload may have so many bytes."""
+    if not 0 <= size <= MAX_BYTES:
+        raise ValueError(f"an upload has 0 to {MAX_BYTES} bytes, not {size}")
+    return size
+
+
 def check_life(expires_in: int) -> int:
     """`expires_in` itself if a signed link may live so long."""
     if not 1 <= expires_in <= LONGEST_LIFE:
@@ -186,10 +204,20 @@ def check_limit(limit: int) -> int:
     return limit
 
 
+async def delete_orphans(prefix: str, known: Known) -> int:
+    """Delete the objects under `prefix` that are older than a day and that nobody `known` refers
+    to, see `orphans`; how many."""
+    gone = 0
+    async for keys in orphans(store(), prefix, known, ORPHAN_SECONDS):
+        await store().delete(keys)
+        gone += len(keys)
+    return gone
+
+
 async def orphans(
     objects: ObjectStore,
     prefix: str,
-    known: Callable[[Sequence[str]], Awaitable[set[str]]],
+    known: Known,
     older_than_seconds: float,
     *,
     page_size: int = PAGE_SIZE,
@@ -226,7 +254,7 @@ async def probe(objects: ObjectStore, public: str, setting: str) -> None:
         await objects.head(key)  # first, so that wrong keys are not blamed on the public address
         try:
             async with httpx.AsyncClient(timeout=5) as browser:
-                upload = (await objects.presign_put(key, kind)).url
+                upload = (await objects.presign_put(key, kind, size=len(data))).url
                 sent = await browser.put(upload, content=data, headers={"Content-Type": kind})
                 _expect(sent.status_code, "PUT", public, setting)
                 stored = await objects.head(key)
@@ -254,8 +282,8 @@ def _expect(status: int, method: str, public: str, setting: str) -> None:
         return
     if status == 403:
         raise Unavailable(
-            f"{public} refuses a signed {method}: host or path is changed on the way ({setting}), "
-            "or a clock is off"
+            f"{public} refuses a signed {method}: host, path or Content-Length is changed on the "
+            f"way ({setting}), or a clock is off"
         )
     if status == 413:
         raise Unavailable(f"{public} refuses the size of an upload: raise the gateway's body limit")

@@ -24,14 +24,15 @@ log = structlog.get_logger("wealist.objects")
 
 
 class Link(Struct, frozen=True, kw_only=True):
-    """What a signed link allows. `disposition` is empty for uploads; an empty `content_type` on a
-    download means the type that the object was stored with."""
+    """What a signed link allows. `disposition` is empty for uploads, `size` is of uploads alone;
+    an empty `content_type` on a download means the type that the object was stored with."""
 
     method: str
     key: str
     expires: int
     content_type: str = ""
     disposition: str = ""
+    size: int = 0
 
 
 class DiskStore:
@@ -52,12 +53,15 @@ class DiskStore:
     async def close(self) -> None:
         """Holds nothing open."""
 
-    async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
+    async def presign_put(
+        self, key: str, content_type: str, *, size: int, expires_in: int = 300
+    ) -> Presigned:
         link = Link(
             method="PUT",
             key=objects.check_key(key),
             expires=int(time.time()) + objects.check_life(expires_in),
             content_type=objects.check_type(content_type) if content_type else "",
+            size=objects.check_size(size),
         )
         return Presigned(url=self._url(link), expires_at=link.expires, expires_in=expires_in)
 
@@ -84,6 +88,7 @@ class DiskStore:
             "expires": str(link.expires),
             "type": link.content_type,
             "disposition": link.disposition,
+            "size": str(link.size) if link.method == "PUT" else "",
             "signature": _signature(link),
         }
         shown = {name: value for name, value in query.items() if value}

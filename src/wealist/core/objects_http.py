@@ -6,7 +6,7 @@ disk as they arrive, downloads leave it piece by piece, and neither touches a di
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import format_datetime
 from os import SEEK_CUR
 from pathlib import Path
@@ -18,9 +18,9 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from wealist.core import capability, downloads, objects
-from wealist.core.errors import BadRequest, Forbidden, NotFound, TooLarge
+from wealist.core.errors import BadRequest, Forbidden, NotFound
 from wealist.core.guards import receive_by
-from wealist.core.objects import MAX_BYTES, Stored
+from wealist.core.objects import Stored
 from wealist.core.objects_disk import DiskStore, Link
 
 PIECE = 256 * 1024
@@ -28,6 +28,7 @@ PIECE_SECONDS = 60.0
 """How long each piece of an upload may take: a slow line may send for long, but not nothing."""
 ACCESS = {"access": "signed"}
 
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _TYPES = {
     "gif": "image/gif",
@@ -46,10 +47,13 @@ AnyRequest = Request[Any, Any, Any]
     opt=ACCESS,
     include_in_schema=False,
     status_code=200,
-    request_max_body_size=None,  # counted here, since the limit of JSON bodies is far lower
+    request_max_body_size=None,  # the link says the size; the limit of JSON bodies is far lower
 )
 async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
     """Take the body as the object's content. Nothing is visible, or left, before its end.
+
+    Raises `Forbidden`, as S3 does, for another type or size than the link is for: before the body
+    is read, by its `Content-Length`, and again if it turns out to be of another size than that.
 
     Raises `Conflict` when the object exists: what somebody has confirmed must stay what it was. A
     client that repeats its PUT after a lost answer gets that too.
@@ -58,12 +62,12 @@ async def upload(request: AnyRequest, key: FromPath[Path]) -> Response[bytes]:
     given = request.headers.get("content-type", "")
     if link.content_type and given != link.content_type:
         raise Forbidden(f"this link is for Content-Type: {link.content_type}")
-    if (request.content_length or 0) > MAX_BYTES:
-        raise _too_large()
+    if request.content_length != link.size:
+        raise _another_size(link)
     await store.refuse_second(link.key)
     draft = await store.draft()
     try:
-        async for piece in _pieces(request.receive):
+        async for piece in _pieces(request.receive, link):
             await store.run(draft.write, piece)
         kind = link.content_type or objects.UNTYPED
         etag = await store.run(draft.publish, link.key, kind, replace=False)
@@ -89,18 +93,29 @@ handlers = [upload, download]
 
 
 async def redirect(
-    signed: str, *, content_type: str | None = None, expires_in: int = 300
+    signed: str,
+    shown: Callable[[str], Awaitable[bool]],
+    *,
+    content_type: str | None = None,
+    expires_in: int = 300,
 ) -> Redirect:
     """The answer to a request for a capability: on to a fresh link that shows the object in place.
 
-    Without `content_type` the ending of the key tells the type. Browsers may keep the answer for
-    as long as the link is sure to work. Raises `NotFound` for a forged capability.
+    `shown` is asked whether the service, by its rows, shows the object of that key to anybody now.
+    Without `content_type` the ending of the key tells the type. Raises `NotFound`, always with
+    the same words, for a forged capability and for what isn't shown.
     """
     key = capability.key_of(signed)
+    if not await shown(key):
+        raise capability.no_file()
     kind = content_type or _TYPES.get(key.rpartition(".")[2])
     url = await objects.store().presign_get(
         key, inline=True, content_type=kind, expires_in=expires_in
     )
+    # Browsers may keep this answer for as long as the link is sure to work. So one that has shown
+    # the file may go on showing it for `keep` seconds after it was deleted or trashed, whoever has
+    # copied the link can load the file until that expires or the object goes, and what somebody
+    # has loaded is his. The edge lets nobody keep a 404: what is restored is back at once.
     keep = max(0, expires_in - 60)
     return Redirect(url, status_code=302, headers={"Cache-Control": f"private, max-age={keep}"})
 
@@ -110,8 +125,8 @@ def _allowed(request: AnyRequest, method: str, key: Path) -> tuple[DiskStore, Li
     if not isinstance(store, DiskStore):
         raise NotFound("files are not stored here")
     query = request.query_params
-    expires = query.get("expires", "")
-    if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
+    expires, size = query.get("expires", ""), query.get("size", "0")
+    if not (_NUMBER.fullmatch(expires) and _NUMBER.fullmatch(size)):
         raise Forbidden("this link is not valid")
     link = Link(
         method=method,
@@ -119,18 +134,19 @@ def _allowed(request: AnyRequest, method: str, key: Path) -> tuple[DiskStore, Li
         expires=int(expires),
         content_type=query.get("type", ""),
         disposition=query.get("disposition", ""),
+        size=int(size),
     )
     store.allow(link, query.get("signature", ""))
     return store, link
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"a file may have at most {MAX_BYTES // 1024**2} MB")
+def _another_size(link: Link) -> Forbidden:
+    return Forbidden(f"this link is for a file of {link.size} bytes, with that Content-Length")
 
 
-async def _pieces(receive: Receive) -> AsyncIterator[bytearray]:
-    """The body in pieces worth a thread's while. Raises `TooLarge`, `TooSlow`, or `BadRequest`
-    when the client goes away before the end."""
+async def _pieces(receive: Receive, link: Link) -> AsyncIterator[bytearray]:
+    """The body in pieces worth a thread's while. Raises `TooSlow`, `Forbidden` for another size
+    than the link's, or `BadRequest` when the client goes away before the end."""
     size, piece = 0, bytearray()
     clock = asyncio.get_running_loop().time
     deadline = clock() + PIECE_SECONDS
@@ -141,10 +157,11 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytearray]:
             raise BadRequest("the upload ended early")
         data = message.get("body", b"")
         size += len(data)
-        if size > MAX_BYTES:
-            raise _too_large()
-        piece += data
         more = message.get("more_body", False)
+        # Servers see to it that a body is as long as it says; whoever bounds, doesn't rely on it.
+        if size > link.size or (size < link.size and not more):
+            raise _another_size(link)
+        piece += data
         if len(piece) >= PIECE or not more:
             yield piece
             piece = bytearray()

@@ -83,8 +83,14 @@ class S3Store:
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def presign_put(self, key: str, content_type: str, *, expires_in: int = 300) -> Presigned:
-        parameters = {"Key": objects.check_key(key)}
+    async def presign_put(
+        self, key: str, content_type: str, *, size: int, expires_in: int = 300
+    ) -> Presigned:
+        # Any parameter that is a header of the request gets signed with it.
+        parameters: dict[str, str | int] = {
+            "Key": objects.check_key(key),
+            "ContentLength": objects.check_size(size),
+        }
         if content_type:
             parameters["ContentType"] = objects.check_type(content_type)
         expires_at = int(time.time()) + objects.check_life(expires_in)
@@ -100,7 +106,7 @@ class S3Store:
         content_type: str | None = None,
         expires_in: int = 300,
     ) -> str:
-        parameters = {
+        parameters: dict[str, str | int] = {
             "Key": objects.check_key(key),
             "ResponseContentDisposition": downloads.disposition(
                 filename, inline=inline, content_type=content_type
@@ -110,7 +116,7 @@ class S3Store:
             parameters["ResponseContentType"] = objects.check_type(content_type)
         return await self._sign("get_object", parameters, objects.check_life(expires_in))
 
-    async def _sign(self, operation: str, parameters: dict[str, str], expires_in: int) -> str:
+    async def _sign(self, operation: str, parameters: dict[str, str | int], expires_in: int) -> str:
         url: str = await self._links.generate_presigned_url(
             operation, Params={"Bucket": self._bucket, **parameters}, ExpiresIn=expires_in
         )

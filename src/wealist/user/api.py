@@ -12,6 +12,7 @@ from wealist.user.directory import (
     members_among,
     owner,
     people,
+    workspaces_of,
 )
 from wealist.user.hooks import on_member_gone, on_workspace_gone
 from wealist.user.queries import is_member
@@ -32,4 +33,5 @@ __all__ = [
     "owner",
     "people",
     "workspace_channel",
+    "workspaces_of",
 ]

@@ -56,6 +56,19 @@ async def members_among(workspace_id: UUID, user_ids: Iterable[UUID]) -> set[UUI
     return set(found or ())
 
 
+async def workspaces_of(user_id: UUID) -> list[UUID]:
+    """The living workspaces of which somebody is an active member."""
+    found: list[UUID] | None = await db.fetch_value(
+        """
+        SELECT array_agg(w.id)
+        FROM "user".members m JOIN "user".workspaces w ON w.id = m.workspace_id
+        WHERE m.user_id = $1 AND m.is_active AND w.deleted_at IS NULL
+        """,
+        user_id,
+    )
+    return found or []
+
+
 async def hold_workspace(workspace_id: UUID) -> None:
     """Keep a workspace's members and its life as they are until the transaction ends.
 

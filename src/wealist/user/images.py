@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from wealist.core import db, objects
-from wealist.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
+from wealist.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooMany
 from wealist.core.identity import Caller
 from wealist.core.ids import uuid7
 from wealist.core.text import required
@@ -17,6 +17,8 @@ from wealist.user.wire import Attachment, ImageConfirm, ImageRequest, ImageUploa
 MAX_BYTES = 20 * 1024 * 1024
 LINK_SECONDS = 300
 TEMP_LIFE = timedelta(hours=1)
+MOST_TEMP = 200
+"""Confirmed pictures that one person may hold without using them."""
 
 EXTENSIONS = {
     "image/jpeg": ".jpg",
@@ -43,17 +45,30 @@ def _size(size: int) -> int:
 async def sign_upload(caller: Caller, wanted: ImageRequest) -> ImageUpload:
     """A link to which the browser can PUT one picture within five minutes.
 
-    The key is ours and belongs to the caller. The link is signed for the type exactly as the
-    client wrote it, because the browser repeats that in its `Content-Type`.
+    The key is ours and belongs to the caller. The link is signed for the size, and for the type
+    exactly as the client wrote it, because the browser repeats that in its `Content-Type`. Raises
+    `TooMany` for a caller who couldn't confirm the upload.
     """
-    kind = _content_type(wanted.content_type)
-    _size(wanted.file_size)
+    kind, size = _content_type(wanted.content_type), _size(wanted.file_size)
     required(wanted.file_name, field="fileName", limit=255)
+    if await db.fetch_value(f"SELECT {_HELD} >= $2", caller.user_id, MOST_TEMP):
+        raise _too_many()
     key = f"{FOLDER}{caller.user_id}/{uuid7()}{EXTENSIONS[kind]}"
     link = await objects.store().presign_put(
-        key, wanted.content_type.strip(), expires_in=LINK_SECONDS
+        key, wanted.content_type.strip(), size=size, expires_in=LINK_SECONDS
     )
     return ImageUpload(link.url, key, link.expires_at, link.expires_in)
+
+
+_HELD = """
+    (SELECT count(*) FROM "user".attachments
+     WHERE status = 'TEMP' AND expires_at > now() AND uploaded_by = $1)
+"""
+"""SQL: how many pictures of a person wait to be used."""
+
+
+def _too_many() -> TooMany:
+    return TooMany(f"you have {MOST_TEMP} pictures that you don't use", retry_after=600)
 
 
 _ATTACHMENT = """
@@ -67,7 +82,7 @@ async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
     """Record an uploaded picture after a look at the object itself; repeating it is harmless.
 
     Raises `Invalid` when the key is not one of the caller's, nothing was uploaded under it, or
-    size and type are not those announced.
+    size and type are not those announced; `TooMany` when he holds `MOST_TEMP` already.
     """
     kind, size = _content_type(upload.content_type), _size(upload.file_size)
     name = required(upload.file_name, field="fileName", limit=255)
@@ -85,26 +100,36 @@ async def confirm_upload(caller: Caller, upload: ImageConfirm) -> Attachment:
         raise Invalid(f"the uploaded file is {stored.content_type}", field="contentType")
     moment = now()
     await db.execute(
-        """
+        f"""
         INSERT INTO "user".attachments
-            (id, entity_type, status, file_key, file_name, file_size, content_type, etag,
-             uploaded_by, expires_at, created_at)
-        VALUES ($1, 'USER_PROFILE', 'TEMP', $2, $3, $4, $5, $6, $7, $8, $9)
+            (uploaded_by, id, entity_type, status, file_key, file_name, file_size, content_type,
+             etag, expires_at, created_at)
+        SELECT $1, $2, 'USER_PROFILE', 'TEMP', $3, $4, $5, $6, $7, $8, $9 WHERE {_HELD} < $10
         ON CONFLICT (file_key) DO NOTHING
         """,
+        caller.user_id,
         uuid7(),
         upload.file_key,
         name,
         size,
         kind,
         stored.etag,
-        caller.user_id,
         moment + TEMP_LIFE,
         moment,
+        MOST_TEMP,
     )
     found = await db.fetch_one(Attachment, _ATTACHMENT + "WHERE file_key = $1", upload.file_key)
-    assert found is not None
+    if found is None:
+        raise _too_many()
     found.file_url = avatars.address(found.file_url) or ""
+    return found
+
+
+async def shown(key: str) -> bool:
+    """Whether a stored picture is in use, or was confirmed lately (its owner looks at it first)."""
+    found: bool = await db.fetch_value(
+        'SELECT EXISTS (SELECT FROM "user".attachments WHERE file_key = $1)', key
+    )
     return found
 
 

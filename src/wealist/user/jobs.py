@@ -5,8 +5,6 @@ from wealist.core.jobs import Job
 from wealist.user import users
 from wealist.user.avatars import FOLDER
 
-ORPHAN_SECONDS = 24 * 3600
-
 
 async def drop_unused_pictures() -> str:
     """Delete uploads that nobody put on a profile within their hour."""
@@ -28,12 +26,7 @@ async def drop_unused_pictures() -> str:
 
 async def reconcile_pictures() -> str:
     """Delete stored pictures that no row knows, such as uploads that were never confirmed."""
-    gone = 0
-    store = objects.store()
-    async for keys in objects.orphans(store, FOLDER, _known, ORPHAN_SECONDS):
-        await store.delete(keys)
-        gone += len(keys)
-    return f"{gone} orphaned pictures deleted"
+    return f"{await objects.delete_orphans(FOLDER, _known)} orphaned pictures deleted"
 
 
 async def _known(keys: object) -> set[str]:

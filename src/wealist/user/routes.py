@@ -10,7 +10,7 @@ from wealist.core import health, objects_http
 from wealist.core.internal import internal_key
 from wealist.core.params import IfMatch, Me, uuid
 from wealist.core.wire import Done
-from wealist.user import queries, users
+from wealist.user import images, queries, users
 from wealist.user.profile_routes import handlers as profile_handlers
 from wealist.user.wire import Exists, NewUser, OAuthLogin, User, UserChange, UserRef
 from wealist.user.workspace_routes import handlers as workspace_handlers
@@ -82,7 +82,7 @@ async def restore_user(caller: Me, user_id: FromPath[str]) -> User:
     summary="A profile picture",
 )
 async def picture(capability: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp | Any:
-    return await objects_http.redirect(capability)
+    return await objects_http.redirect(capability, images.shown)
 
 
 router = Router(
