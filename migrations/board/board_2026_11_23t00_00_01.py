@@ -24,7 +24,9 @@ STATEMENTS = (
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
         version integer NOT NULL,
-        CONSTRAINT projects_dates CHECK (start_date <= due_date)
+        CONSTRAINT projects_dates CHECK (start_date <= due_date AND start_date >= '1900-01-01Z'
+            AND due_date >= '1900-01-01Z' AND start_date < '3000-01-01Z'
+            AND due_date < '3000-01-01Z')
     )
     """,
     """
@@ -118,7 +120,9 @@ STATEMENTS = (
         deleted_by uuid,
         version integer NOT NULL,
         CONSTRAINT boards_rank_key UNIQUE (project_id, rank),
-        CONSTRAINT boards_dates CHECK (start_date <= due_date)
+        CONSTRAINT boards_dates CHECK (start_date <= due_date AND start_date >= '1900-01-01Z'
+            AND due_date >= '1900-01-01Z' AND start_date < '3000-01-01Z'
+            AND due_date < '3000-01-01Z')
     )
     """,
     "CREATE INDEX boards_recent ON board.boards (project_id, updated_at DESC, id DESC)",
@@ -126,9 +130,19 @@ STATEMENTS = (
     "CREATE INDEX boards_assignee ON board.boards (assignee_id, id) WHERE deleted_at IS NULL",
     "CREATE INDEX boards_trash ON board.boards (deleted_at) WHERE deleted_at IS NOT NULL",
     """
-    CREATE INDEX boards_due ON board.boards (due_date)
-        WHERE due_date IS NOT NULL AND deleted_at IS NULL
+    CREATE INDEX boards_trash_of ON board.boards (project_id, deleted_at DESC, id DESC)
+        WHERE deleted_at IS NOT NULL
     """,
+    # Only what is to be announced yet, so that the job's look costs nothing.
+    *(
+        f"""
+        CREATE INDEX boards_{name} ON board.boards (due_date)
+            WHERE deleted_at IS NULL AND {name}_for IS DISTINCT FROM due_date
+              AND coalesce(custom_fields ->> 'stage', '')
+                  NOT IN ('approved', 'completed', 'deleted', 'done')
+        """
+        for name in ("due_soon", "overdue")
+    ),
     """
     CREATE INDEX boards_fields ON board.boards USING gin (custom_fields jsonb_path_ops)
         WHERE deleted_at IS NULL
@@ -204,6 +218,7 @@ STATEMENTS = (
     """
     CREATE INDEX attachments_expiry ON board.attachments (expires_at) WHERE status = 'TEMP'
     """,
+    "CREATE INDEX attachments_temp ON board.attachments (uploaded_by) WHERE status = 'TEMP'",
     # What happened to a card or project, for people to read and to take back. `undone`: a later
     # entry has taken this one back.
     """

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.board.making import Team, ask, call, refused
+from tests.board.making import API, Team, ask, call, refused
 from tests.board.test_folds import upload
 from tests.people import NIL, Person, Server
-from wealist.board import uploads
+from wealist.board import files, uploads
 from wealist.core import db, doomed, objects
 
 
@@ -95,7 +95,12 @@ async def test_only_what_was_announced_can_be_attached(team: Team) -> None:
     path = "/boards"
     nothing = await signed(team, team.ann)
     larger = await signed(team, team.ann)
-    await put(team.ann, larger["uploadUrl"], b"hello world", **{"Content-Type": "text/plain"})
+    for content in (b"hello world", b"hell"):
+        kind = {"Content-Type": "text/plain"}
+        assert (await put(team.ann, larger["uploadUrl"], content, **kind)).status_code == 403
+    assert await objects.store().head(larger["fileKey"]) is None
+    # As if it came over a link: there are servers of S3's protocol that check no signed size.
+    await objects.store().put(larger["fileKey"], b"hello world", "text/plain")
     for link, says in ((nothing, "not been uploaded"), (larger, "11 bytes")):
         body = {"projectId": team.project_id, "title": "x", "attachmentIds": [link["attachmentId"]]}
         await refused(team.ann, "POST", path, body, 400, says=says)
@@ -157,7 +162,9 @@ async def test_names_can_write_no_headers_and_scripts_are_never_shown(team: Team
     assert shown.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_uploads_that_nobody_attached_are_dropped_and_live_files_never(team: Team) -> None:
+async def test_uploads_that_nobody_attached_are_dropped_and_live_files_never(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with upload(team.ann, team.workspace_id, "BOARD") as kept:
         await team.card(by=team.ann, attachmentIds=[kept])
     async with upload(team.ann, team.workspace_id, "BOARD") as unused:
@@ -171,8 +178,144 @@ async def test_uploads_that_nobody_attached_are_dropped_and_live_files_never(tea
     await doomed.sweep()
     assert await objects.store().head(keys[unused]) is None
     assert await objects.store().head(keys[kept]) is not None
-    assert (await uploads.reconcile()).endswith("orphaned files deleted")
+    await objects.store().put("board/boards/orphan.txt", b"hello", "text/plain")
+    assert await uploads.reconcile() == "0 orphaned files deleted"
+    monkeypatch.setattr(objects, "ORPHAN_SECONDS", -1)
+    await uploads.reconcile()
+    assert await objects.store().head("board/boards/orphan.txt") is None
     assert await objects.store().head(keys[kept]) is not None
+
+
+async def hold(person: Person, workspace_id: str, number: int) -> None:
+    """As if he had asked for so many links just now."""
+    await db.execute(
+        """
+        INSERT INTO board.attachments
+            (id, workspace_id, entity_type, status, file_key, file_name, file_size, content_type,
+             uploaded_by, expires_at, created_at)
+        SELECT gen_random_uuid(), $1::uuid, 'BOARD', 'TEMP', 'board/boards/' || gen_random_uuid(),
+               'a.txt', 5, 'text/plain', $2, now() + interval '1 hour', now()
+        FROM generate_series(1, $3)
+        """,
+        workspace_id,
+        person.user_id,
+        number,
+    )
+
+
+async def test_nobody_holds_more_than_200_uploads_that_are_not_attached(team: Team) -> None:
+    path = "/attachments/presigned-url"
+    attached = await signed(team, team.ann)
+    await put(team.ann, attached["uploadUrl"], b"hello", **{"Content-Type": "text/plain"})
+    await team.card(by=team.ann, attachmentIds=[attached["attachmentId"]])
+    await hold(team.ann, team.workspace_id, uploads.MOST_TEMP - 1)
+    last = await signed(team, team.ann)
+
+    async def too_many() -> None:
+        answer = await ask(team.ann, "POST", path, wanted(team))
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "600")
+        assert "200 uploads" in answer.json()["message"]
+
+    await too_many()
+    count = "SELECT count(*) FROM board.attachments WHERE uploaded_by = $1"
+    assert await db.fetch_value(count, team.ann.user_id) == 201
+    await signed(team, team.bob)
+    await call(team.ann, "DELETE", f"/attachments/{last['attachmentId']}")
+    await signed(team, team.ann)
+    await too_many()
+    await db.execute(
+        """
+        UPDATE board.attachments SET expires_at = now() WHERE id = (
+            SELECT id FROM board.attachments WHERE status = 'TEMP' AND uploaded_by = $1 LIMIT 1
+        )
+        """,
+        team.ann.user_id,
+    )
+    await signed(team, team.ann)
+    await too_many()
+
+
+async def test_what_came_too_often_may_be_repeated_with_the_same_key(team: Team) -> None:
+    await hold(team.ann, team.workspace_id, uploads.MOST_TEMP)
+    path, key = f"{API}/attachments/presigned-url", {"Idempotency-Key": team.workspace_id}
+    answers = [await team.ann.http.post(path, json=wanted(team), headers=key)]
+    await db.execute("DELETE FROM board.attachments")
+    answers += [await team.ann.http.post(path, json=wanted(team), headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [429, 200, 200]
+    assert answers[1].json() == answers[2].json()
+
+
+async def statuses(person: Person, *addresses: str) -> list[int]:
+    """What the addresses of files answer to somebody who carries no token."""
+    async with person.server.client() as browser:
+        answers = [await browser.get(address) for address in addresses]
+    for answer in answers:
+        if answer.status_code == 404:
+            assert answer.json()["error"]["message"] == "no such file"
+            assert answer.headers["cache-control"] == "no-store"
+        else:
+            assert answer.headers["cache-control"] == "private, max-age=240"
+    return [answer.status_code for answer in answers]
+
+
+async def placed(team: Team) -> tuple[dict[str, Any], list[str]]:
+    """A card with a file, a comment on it with one, the project's own; the card, the addresses."""
+    async with (
+        upload(team.owner, team.workspace_id, "BOARD") as one,
+        upload(team.owner, team.workspace_id, "COMMENT") as two,
+        upload(team.owner, team.workspace_id, "PROJECT") as three,
+    ):
+        card = await team.card(attachmentIds=[one])
+        new = {"boardId": card["boardId"], "content": "x", "attachmentIds": [two]}
+        comment = await call(team.owner, "POST", "/comments", new)
+        change = {"attachmentIds": [three]}
+        project = await call(team.owner, "PUT", f"/projects/{team.project_id}", change)
+    holders = (card, comment, project)
+    return card, [holder["attachments"][0]["fileUrl"] for holder in holders]
+
+
+async def test_a_files_address_ends_with_the_file(team: Team) -> None:
+    card, addresses = await placed(team)
+    assert await statuses(team.bob, *addresses) == [302, 302, 302]
+    await call(team.owner, "DELETE", f"/attachments/{card['attachments'][0]['id']}")
+    assert await statuses(team.bob, *addresses) == [404, 302, 302]
+    [comment] = await call(team.bob, "GET", f"/comments/board/{card['boardId']}")
+    await call(team.owner, "DELETE", f"/comments/{comment['commentId']}")
+    assert await statuses(team.bob, *addresses) == [404, 404, 302]
+    await call(team.owner, "PUT", f"/projects/{team.project_id}", {"attachmentIds": []})
+    assert await statuses(team.bob, *addresses) == [404, 404, 404]
+
+
+async def test_a_files_address_rests_while_its_card_lies_in_the_trash(team: Team) -> None:
+    card, addresses = await placed(team)
+    path = f"/boards/{card['boardId']}"
+    await call(team.owner, "DELETE", path)
+    assert await statuses(team.bob, *addresses) == [404, 404, 302]
+    await call(team.owner, "POST", f"{path}/restore")
+    assert await statuses(team.bob, *addresses) == [302, 302, 302]
+    async with team.bob.server.client(follow_redirects=True) as browser:
+        assert (await browser.get(addresses[0])).content == b"hello"
+
+
+async def test_a_files_address_ends_with_its_project(team: Team) -> None:
+    _, addresses = await placed(team)
+    await call(team.owner, "DELETE", f"/projects/{team.project_id}")
+    assert await statuses(team.bob, *addresses) == [404, 404, 404]
+
+
+async def test_a_files_address_works_only_when_attached_and_only_with_its_service(
+    team: Team,
+) -> None:
+    link = await signed(team, team.ann)
+    await put(team.ann, link["uploadUrl"], b"hello", **{"Content-Type": "text/plain"})
+    address = files.address(link["fileKey"])
+    elsewhere = address.replace("/svc/board/files/", "/svc/user/images/")
+    unknown = files.address("board/boards/unknown.txt")
+    assert await statuses(team.ann, address, unknown) == [404, 404]
+    card = await team.card(by=team.ann, attachmentIds=[link["attachmentId"]])
+    assert card["attachments"][0]["fileUrl"] == address
+    assert await statuses(team.ann, address, unknown) == [302, 404]
+    assert await statuses(team.ann, elsewhere) == [404]
 
 
 async def test_the_files_of_everything_in_a_project_go_with_it(team: Team) -> None:

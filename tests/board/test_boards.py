@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.board.making import Team, ask, call, refused
+from tests.board.making import API, Team, ask, call, refused
+from tests.board.test_folds import upload
 from tests.board.told import kinds, told
 from tests.people import NIL, Server
 
@@ -266,3 +267,45 @@ async def test_each_person_is_told_once_and_the_actor_never(team: Team) -> None:
         {"field": "content", "oldValue": "(내용 변경)", "newValue": "(내용 변경)"},
         {"field": "dueDate", "oldValue": "", "newValue": "2031-01-02"},
     ]
+
+
+async def test_clients_that_know_three_fields_erase_no_others(team: Team) -> None:
+    field = {"fieldName": "Points", "fieldType": "number"}
+    key = (await call(team.owner, "POST", f"/projects/{team.project_id}/fields", field))["key"]
+    card = await team.card(customFields={key: 5})
+    path = f"/boards/{card['boardId']}"
+    three = {"stage": "review", "role": "qa", "importance": "low"}
+    assert (await call(team.ann, "PUT", path, {"customFields": three}))["customFields"] == (
+        three | {key: 5}
+    )
+    cleared = await call(team.ann, "PUT", path, {"customFields": {key: None}})
+    assert cleared["customFields"] == three
+
+
+async def test_a_repetition_is_one_in_everything_or_says_that_it_is_none(team: Team) -> None:
+    body = {"projectId": team.project_id, "title": "Same"}
+    first = await call(team.ann, "POST", "/boards", body)
+    async with upload(team.ann, team.workspace_id, "BOARD") as file:
+        with_file = body | {"attachmentIds": [file]}
+        second = await call(team.ann, "POST", "/boards", with_file)
+        again = await call(team.ann, "POST", "/boards", with_file)
+    assert [one["id"] for one in second["attachments"]] == [file]
+    assert first["boardId"] != second["boardId"] == again["boardId"]
+    keyed = [
+        await team.ann.http.post(
+            f"{API}/boards", json=body, headers={"Idempotency-Key": f"{key}-{team.project_id}"}
+        )
+        for key in ("one", "one", "two")
+    ]
+    ids = [answer.json()["data"]["boardId"] for answer in keyed]
+    assert ids[0] == ids[1] != ids[2]
+    assert first["boardId"] not in ids
+
+
+async def test_nulls_and_empty_texts_in_a_new_card_mean_nothing(team: Team) -> None:
+    card = await team.card(attachmentIds=[None], assigneeId="", startDate="", dueDate=None)
+    assert (card["assigneeId"], card["attachments"]) == (None, [])
+    mine = await team.card(by=team.ann, assigneeId=None)
+    assert mine["assigneeId"] == team.ann.id
+    path = f"/boards?projectId={team.project_id}&customFields="
+    assert len(await call(team.ann, "GET", path)) == 2

@@ -1,13 +1,11 @@
-"""Activities, undo, the trash, checklists and due dates."""
+"""Activities, undo, the trash and checklists."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.board.making import Team, ask, call, refused
 from tests.board.test_folds import upload
-from tests.board.told import kinds
-from wealist.board import due, trash
+from wealist.board import trash
 from wealist.core import db, doomed, objects
 
 
@@ -198,21 +196,25 @@ async def test_twenty_items_at_once_have_twenty_places(team: Team) -> None:
     assert len({one["rank"] for one in found}) == 20
 
 
-async def test_due_dates_are_announced_once_each(team: Team) -> None:
-    soon = (datetime.now(UTC) + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    card = await team.card(dueDate=soon, assigneeId=team.ann.id, participants=[team.ann.id])
-    done = await team.card(dueDate=soon, assigneeId=team.bob.id)
-    await call(team.bob, "PUT", f"/boards/{done['boardId']}/move", team.moving("approved"))
-    await asyncio.gather(*(due.announce() for _ in range(5)))
-    assert (await kinds(team.ann)).count("BOARD_DUE_SOON") == 1
-    assert "BOARD_DUE_SOON" not in await kinds(team.bob)
-    past = {"dueDate": "2020-01-01"}
-    await call(team.ann, "PUT", f"/boards/{card['boardId']}", past)
-    for _ in range(2):
-        await due.announce()
-    assert (await kinds(team.ann)).count("BOARD_OVERDUE") == 1
-    assert (await kinds(team.ann)).count("BOARD_DUE_SOON") == 1
-    later = (datetime.now(UTC) + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    await call(team.ann, "PUT", f"/boards/{card['boardId']}", {"dueDate": later})
-    await due.announce()
-    assert (await kinds(team.ann)).count("BOARD_DUE_SOON") == 2
+async def test_comments_and_files_are_part_of_a_cards_history(team: Team) -> None:
+    card = await team.card()
+    path = f"/boards/{card['boardId']}"
+    body = {"boardId": card["boardId"], "content": "First"}
+    comment = (await call(team.ann, "POST", "/comments", body))["commentId"]
+    await call(team.ann, "PUT", f"/comments/{comment}", {"content": "Second"})
+    await call(team.ann, "DELETE", f"/comments/{comment}")
+    async with upload(team.ann, team.workspace_id, "BOARD") as file:
+        await call(team.ann, "PUT", path, {"attachmentIds": [file]})
+    await call(team.bob, "PUT", path, {"attachmentIds": []})
+    found = [(one["kind"], one["actorId"], one["changes"]) for one in await feed(team, card)]
+
+    def change(field: str, old: Any, new: Any) -> list[dict[str, Any]]:
+        return [{"field": field, "oldValue": old, "newValue": new}]
+
+    assert found[::-1][1:] == [
+        ("comment.created", team.ann.id, change("comment", None, "First")),
+        ("comment.updated", team.ann.id, change("comment", "First", "Second")),
+        ("comment.deleted", team.ann.id, change("comment", "Second", None)),
+        ("attachment.changed", team.ann.id, change("attachments", [], ["a.txt"])),
+        ("attachment.changed", team.bob.id, change("attachments", ["a.txt"], [])),
+    ]

@@ -94,6 +94,7 @@ async def test_options_of_all_projects_are_those_one_can_see(team: Team, server:
     await call(stranger, "POST", "/projects", {"workspaceId": place, "name": "Far"})
     found = await call(team.owner, "GET", "/field-options?fieldType=role")
     assert {one["projectId"] for one in found} == {team.project_id}
+    assert await call(team.bob, "GET", "/field-options?fieldType=role") == found
     await refused(team.owner, "GET", "/field-options?fieldType=size", None, 400, says="fieldType")
     await refused(team.owner, "GET", "/field-options", None, 400, says="fieldType")
 
@@ -112,6 +113,39 @@ async def test_a_deleted_option_is_replaced_on_all_cards(team: Team) -> None:
     await call(team.owner, "DELETE", f"/field-options/{first['optionId']}")
     assert {card["customFields"]["importance"] for card in await team.cards()} == {"high"}
     await refused(team.owner, "DELETE", path, None, 404)
+
+
+async def test_a_replacement_takes_no_more_cards_than_it_may_hold(team: Team) -> None:
+    for _ in range(2):
+        card = await team.card()
+    await call(team.ann, "PUT", f"/boards/{card['boardId']}/move", team.moving("review"))
+    await team.limit("review", 1)
+    option = await team.option("stage", "pending")
+    path = f"/field-options/{option['optionId']}"
+    query = "?replacement=review"
+    await refused(team.owner, "DELETE", f"{path}{query}", None, 409, "WIP_LIMIT_REACHED")
+    await team.limit("review", 2)
+    await call(team.owner, "DELETE", f"{path}{query}")
+    assert [card["status"] for card in await team.cards()] == ["REVIEW"] * 2
+
+
+async def test_two_options_of_a_field_are_never_called_the_same(team: Team) -> None:
+    option = await team.option("stage", "pending")
+    path = f"/field-options/{option['optionId']}"
+    await refused(team.owner, "PATCH", path, {"label": "완료"}, 409, says="label")
+    body = new(team, value="pending", label="완료")
+    await refused(team.owner, "POST", "/field-options", body, 409, says="label")
+    await call(team.owner, "PATCH", path, {"label": "대기"})
+
+
+async def test_sending_an_option_again_keeps_its_limit_unless_another_is_sent(team: Team) -> None:
+    await call(team.owner, "POST", "/field-options", new(team, wipLimit=3))
+    for sent, kept in (({}, 3), ({"wipLimit": 5}, 5), ({"wipLimit": None}, None)):
+        again = await call(team.owner, "POST", "/field-options", new(team, **sent))
+        assert again["wipLimit"] == kept
+    await refused(
+        team.owner, "POST", "/field-options", new(team, wipLimit=2**31), 400, says="wipLimit"
+    )
 
 
 async def test_the_last_option_of_a_column_in_use_stays(team: Team) -> None:

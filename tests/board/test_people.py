@@ -1,6 +1,7 @@
 """Members and join requests of projects, and what is left of those who leave the workspace."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from tests.board.making import Team, ask, call, refused
 from tests.people import Person, Server
@@ -168,3 +169,34 @@ async def test_deleting_an_account_leaves_its_projects_in_order(team: Team) -> N
     assert gone.status_code == 200
     found = await call(team.owner, "GET", f"/boards/{card['boardId']}")
     assert (found["assigneeId"], found["authorId"]) == (None, team.ann.id)
+
+
+async def test_only_the_owner_makes_admins(team: Team) -> None:
+    path = f"/projects/{team.project_id}/members"
+    await call(team.owner, "POST", path, {"userId": team.ann.id, "roleName": "ADMIN"})
+    new = {"userId": team.bob.id, "roleName": "ADMIN"}
+    await refused(team.ann, "POST", path, new, 403)
+    await call(team.ann, "POST", path, {"userId": team.bob.id})
+    await refused(team.ann, "PUT", f"{path}/{team.bob.id}/role", {"roleName": "ADMIN"}, 403)
+    await refused(team.owner, "POST", path, {"userId": team.bob.id}, 409, "ALREADY_MEMBER")
+
+
+async def test_leaving_costs_the_same_for_one_project_and_for_ten(
+    team: Team, statements: Callable[[Awaitable[object]], Awaitable[int]]
+) -> None:
+    async def joins(person: Person, project: str) -> None:
+        path = f"/projects/{project}/members"
+        await call(team.owner, "POST", path, {"userId": person.id})
+        await call(team.owner, "PUT", f"{path}/{person.id}/role", {"roleName": "OWNER"})
+
+    await joins(team.ann, team.project_id)
+    await team.card(assigneeId=team.ann.id)
+    one = await statements(team.leaves(team.ann))
+    for number in range(10):
+        project = (await team.project(name=f"Project {number}"))["projectId"]
+        await joins(team.bob, project)
+        body = {"projectId": project, "title": "x", "assigneeId": team.bob.id}
+        await call(team.owner, "POST", "/boards", body)
+    assert await statements(team.leaves(team.bob)) == one
+    listed = await call(team.owner, "GET", f"/projects/workspace/{team.workspace_id}")
+    assert {project["ownerId"] for project in listed} == {team.owner.id}

@@ -20,17 +20,17 @@ async def found(team: Team, query: str) -> list[str]:
 
 
 async def all_pages(team: Team, query: str, limit: int) -> list[str]:
-    titles: list[str] = []
+    ids: list[str] = []
     cursor = ""
     for _ in range(100):
         path = f"/boards?projectId={team.project_id}&limit={limit}&{query}{cursor}"
         answer = await ask(team.ann, "GET", path)
         assert answer.status_code == 200, answer.text
-        page = [card["title"] for card in answer.json()["data"]]
+        page = [card["boardId"] for card in answer.json()["data"]]
         assert len(page) <= limit
-        titles += page
+        ids += page
         if "x-next-cursor" not in answer.headers:
-            return titles
+            return ids
         cursor = f"&cursor={answer.headers['x-next-cursor']}"
     raise AssertionError("the pages don't end")
 
@@ -61,6 +61,26 @@ async def test_each_filter_finds_what_it_names(filled: Team) -> None:
         ("q=a&hideCompleted=true&assigneeId=me", ["alpha"]),
     ):
         assert await found(filled, query) == titles, query
+
+
+async def test_both_lists_find_the_same_cards_by_their_fields(team: Team) -> None:
+    field = {"fieldName": "Labels", "fieldType": "multi_select"}
+    await call(team.owner, "POST", f"/projects/{team.project_id}/fields", field)
+    for value in ("bug", "new"):
+        option = {"projectId": team.project_id, "fieldType": "labels", "value": value}
+        await call(team.owner, "POST", "/field-options", option | {"label": value, "color": "#abc"})
+    for labels in (["bug"], ["bug", "new"], []):
+        await team.card(title=",".join(labels) or "-", customFields={"labels": labels})
+    for wanted, titles in (
+        ({"labels": ["bug"]}, ["bug", "bug,new"]),
+        ({"labels": "new"}, ["bug,new"]),
+        ({"labels": ["bug", "new"], "stage": "pending"}, ["bug,new"]),
+        ({"stage": "대기"}, ["bug", "bug,new", "-"]),
+        ({"stage": "nowhere"}, []),
+    ):
+        text = quote(json.dumps(wanted))
+        assert await found(team, f"customFields={text}") == titles, wanted
+        assert await found(team, f"limit=9&customFields={text}") == titles, wanted
 
 
 async def test_orders_go_both_ways(filled: Team) -> None:
@@ -115,10 +135,14 @@ async def test_pages_give_every_card_exactly_once(
     team: Team, titles: list[str], sort: str, limit: int
 ) -> None:
     await db.execute("DELETE FROM board.boards")
+    made = []
     for title in titles:
         due: dict[str, Any] = {"dueDate": "2031-01-01"} if title == "a" else {}
-        await team.card(title=f"{title}", content=f"{next(numbers)}", **due)
-    assert sorted(await all_pages(team, f"sort={sort}", limit)) == sorted(titles)
+        card = await team.card(title=f"{title}", content=f"{next(numbers)}", **due)
+        made.append(card["boardId"])
+    at_once = await all_pages(team, f"sort={sort}", 200)
+    assert sorted(at_once) == sorted(made)
+    assert await all_pages(team, f"sort={sort}", limit) == at_once
 
 
 async def test_a_card_that_moves_between_two_pages_hides_no_other(team: Team) -> None:
@@ -136,6 +160,7 @@ async def test_a_card_that_moves_between_two_pages_hides_no_other(team: Team) ->
 
 
 async def test_text_is_found_by_an_index(team: Team) -> None:
+    """So few rows are read faster one by one; what counts is that the index fits the search."""
     await db.execute(
         """
         INSERT INTO board.boards (id, project_id, author_id, title, content, custom_fields, rank,
@@ -149,13 +174,13 @@ async def test_text_is_found_by_an_index(team: Team) -> None:
     # Until the index has taken in what was written just now, the planner rightly avoids it.
     await db.execute("SELECT gin_clean_pending_list('board.boards_text')")
     await db.execute("ANALYZE board.boards")
+    said: list[str] = []
+    db.on_statement.append(said.append)
+    assert await found(team, "q=needle%20in%20it") == []
+    db.on_statement.remove(said.append)
+    [searched] = [sql for sql in said if "ILIKE" in sql]
+    searched = searched.replace("$1", f"'{team.project_id}'").replace("$2", "'%needle in it%'")
     async with db.transaction():
-        # So few rows are read faster one by one; what counts is that the index fits the search.
         await db.execute("SET LOCAL enable_seqscan = off")
-        plan = await db.fetch_records(
-            """
-            EXPLAIN SELECT id FROM board.boards b
-            WHERE b.deleted_at IS NULL AND (b.title || ' ' || b.content) ILIKE '%needle in it%'
-            """
-        )
+        plan = await db.fetch_records(f"EXPLAIN {searched.replace('$3', '51')}")
     assert "boards_text" in "\n".join(row[0] for row in plan)

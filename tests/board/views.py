@@ -30,6 +30,7 @@ class ProjectView:
             "BOARD_UPDATED": self._board,
             "BOARD_MOVED": lambda state, moved: self._board(state, moved["board"]),
             "BOARD_DELETED": self._no_board,
+            "BOARD_RESTORED": self._restored,
             "COMMENT_CREATED": lambda state, one: _put(state["comments"], "commentId", one),
             "COMMENT_UPDATED": lambda state, one: _put(state["comments"], "commentId", one),
             "COMMENT_DELETED": lambda state, gone: state["comments"].pop(gone["commentId"]),
@@ -90,9 +91,14 @@ class ProjectView:
 
     @staticmethod
     def _board(state: State, board: Any) -> None:
-        """A card that comes back from the trash brings its comments and items with it: a client
-        reads the detail of a card when it is opened, so they are read again."""
         _put(state["boards"], "boardId", board)
+
+    @staticmethod
+    def _restored(state: State, restored: Any) -> None:
+        for one in restored["comments"]:
+            _put(state["comments"], "commentId", one)
+        for one in restored["checklist"]:
+            _put(state["items"], "itemId", one)
 
     @staticmethod
     def _reordered(state: State, reordered: Any) -> None:

@@ -78,18 +78,15 @@ class Place(Struct, frozen=True):
 
     `standing` is his role in the workspace: VISITOR outside of a public one, None where he may
     not even know of it. `role` is his role in the project. `author_id` made the thing inside the
-    project that was asked for; `inner_id` is its card, if it hangs on one.
+    project that was asked for.
     """
 
     workspace_id: UUID
     project_id: UUID
     project_name: str
-    owner_id: UUID
-    version: int
     standing: str | None
     role: str | None
     author_id: UUID | None = None
-    inner_id: UUID | None = None
 
 
 def parts(standing: str | None, role: str | None, *, author: bool) -> set[Part]:
@@ -115,7 +112,7 @@ def allow(
 
 
 PLACE = """
-    SELECT p.workspace_id, p.id AS project_id, p.name AS project_name, p.owner_id, p.version,
+    SELECT p.workspace_id, p.id AS project_id, p.name AS project_name,
            "user".standing(p.workspace_id, $2) AS standing, m.role
 """
 """The columns of a `Place`; `$2` is the caller's id. `FROM` must offer `p` and `m`."""
@@ -187,7 +184,7 @@ async def board(
     found = await db.fetch_one(
         Place,
         f"""
-        {PLACE}, b.author_id, b.id AS inner_id
+        {PLACE}, b.author_id
         FROM board.boards b JOIN board.projects p ON p.id = b.project_id {MEMBER}
         WHERE b.id = $1 AND (b.deleted_at IS NOT NULL) = $3
         """,
@@ -205,7 +202,7 @@ async def comment(caller: Caller, comment_id: UUID, action: str, *, hold: bool =
     found = await db.fetch_one(
         Place,
         f"""
-        {PLACE}, c.user_id AS author_id, b.id AS inner_id
+        {PLACE}, c.user_id AS author_id
         FROM board.comments c JOIN board.boards b ON b.id = c.board_id
         JOIN board.projects p ON p.id = b.project_id {MEMBER}
         WHERE c.id = $1 AND b.deleted_at IS NULL

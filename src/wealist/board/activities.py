@@ -6,16 +6,22 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from wealist.board import access, board_queries, boards, dates, edits, trash, values
+from wealist.board import access, board_queries, boards, dates, edits, ranks, trash, values
 from wealist.board.access import NO_BOARD, Place
 from wealist.board.live_wire import Activity
 from wealist.board.pages import Page, Window
 from wealist.board.wire import Board, Change
 from wealist.core import db
-from wealist.core.errors import Conflict, NotFound
+from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 
-UNDOABLE = ("board.updated", "board.moved", "board.deleted")
+UNDOABLE = (
+    "board.updated",
+    "board.moved",
+    "board.deleted",
+    "participant.added",
+    "participant.removed",
+)
 
 _ACTIVITY = """
     SELECT id AS activity_id, project_id, board_id, actor_id, kind, subject,
@@ -37,13 +43,13 @@ async def of_project(caller: Caller, project_id: UUID, window: Window) -> Page[A
 
 
 async def _page(column: str, value: UUID, window: Window) -> Page[Activity]:
-    place = window.place(UUID)
+    after = window.after(UUID)
     found = await db.fetch(
         Activity,
         f"{_ACTIVITY} WHERE {column} = $1 AND ($2::uuid IS NULL OR id < $2) "
         "ORDER BY id DESC LIMIT $3",
         value,
-        place and place.id,
+        after and after.id,
         window.limit + 1,
     )
     for activity in found:
@@ -65,18 +71,30 @@ async def undo(caller: Caller, board_id: UUID) -> Board:
     """
     async with db.transaction():
         await access.lock_of("boards", board_id)
-        trashed = await db.fetch_value(
-            "SELECT deleted_at IS NOT NULL FROM board.boards WHERE id = $1", board_id
+        state = await db.fetch_one(
+            _State,
+            "SELECT deleted_at IS NOT NULL AS trashed, deleted_by FROM board.boards WHERE id = $1",
+            board_id,
         )
-        if trashed is None:
+        if state is None:
             raise NotFound(NO_BOARD)
-        place = await access.board(caller, board_id, "board.write", trashed=trashed)
+        action = "board.delete" if state.trashed else "board.write"
+        place = await access.board(caller, board_id, action, trashed=state.trashed)
         done = await _last(caller, board_id)
-        if done is None or (done.kind == "board.deleted") != trashed:
+        if done is None or state.trashed != (
+            done.kind == "board.deleted" and state.deleted_by == caller.user_id
+        ):
             raise NotFound("there is nothing of yours to undo here")
-        if trashed:
-            return await trash.restore(place, board_id, actor=caller.user_id, undoes=done.id)
+        if state.trashed:
+            return await trash.restore(
+                place, board_id, actor=caller.user_id, activity="board.undone"
+            )
         return await _take_back(caller, place, board_id, done)
+
+
+class _State(Struct, frozen=True):
+    trashed: bool
+    deleted_by: UUID | None
 
 
 async def _last(caller: Caller, board_id: UUID) -> _Done | None:
@@ -116,23 +134,38 @@ async def _take_back(caller: Caller, place: Place, board_id: UUID, done: _Done) 
     fields = msgspec.json.decode(old.custom_fields)
     before = dict(fields)
     new: dict[str, Any] = {}
+    rank = None
     for change in changes:
-        if change.field in _MEMBERS:
+        if change.field == edits.RANK:
+            rank = await _rank(place.project_id, change.old_value)
+        elif change.field in _MEMBERS:
             new[_MEMBERS[change.field]] = _decoded(change.field, change.old_value)
-        elif change.old_value is None:
-            fields.pop(change.field, None)
         else:
             fields[change.field] = change.old_value
-    schema.require_present(fields)
+    try:
+        fields = schema.check(fields, before)
+    except Invalid as error:
+        raise Conflict(f"the old value can't be had again: {error.message}") from None
     await boards.require_members(place, new, schema, fields)
     await schema.make_room(fields, before)
-    edit = edits.Edit(old, new, fields)
-    board = await edits.apply(
-        edit, place, actor=caller.user_id, kind="board.undone", undoes=done.id
-    )
+    edit = edits.Edit(old, new, fields, rank)
+    board = await edits.apply(edit, actor=caller.user_id, kind="board.undone", undoes=done.id)
     edits.tell_updated(board, actor=caller.user_id)
-    edits.notify(edit, board, place, schema, actor=caller.user_id)
+    edits.notify(edit, board, place, schema.label, actor=caller.user_id)
     return board
+
+
+async def _rank(project_id: UUID, old: str) -> str:
+    """An old place, or if another card has it by now, the one right below that."""
+    taken, following = await db.fetch_record(
+        """
+        SELECT bool_or(rank = $2), min(rank) FILTER (WHERE rank > $2)
+        FROM board.boards WHERE project_id = $1 AND rank >= $2
+        """,
+        project_id,
+        old,
+    )
+    return ranks.between(old, following) if taken else old
 
 
 _MEMBERS = {shown: name for name, shown in edits.NAMES.items()}
@@ -140,7 +173,7 @@ _MEMBERS = {shown: name for name, shown in edits.NAMES.items()}
 
 def _present(board: Board) -> dict[str, Any]:
     """What a card holds, as activities write it down."""
-    found: dict[str, Any] = msgspec.json.decode(board.custom_fields)
+    found: dict[str, Any] = msgspec.json.decode(board.custom_fields) | {edits.RANK: board.rank}
     for name, shown in edits.NAMES.items():
         value = getattr(board, name)
         found[shown] = msgspec.to_builtins(

@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from wealist.board import attachments, uploads
+from wealist.board import attachments, files, uploads
 from wealist.board.wire import AttachmentFull, NewAttachment, Upload, UploadRequest
 from wealist.core import objects, objects_http
 from wealist.core.params import Me, uuid
@@ -77,7 +77,7 @@ async def of_comment(caller: Me, comment_id: FromPath[str]) -> Data[list[Attachm
     summary="A file of a project, board or comment",
 )
 async def file(capability: FromPath[str]) -> ASGIApp | Any:
-    return await objects_http.redirect(capability)
+    return await objects_http.redirect(capability, files.shown)
 
 
 handlers = [

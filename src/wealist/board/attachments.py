@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from wealist.board import access, comment_queries, feed, files, project_queries
+from wealist.board import access, comment_queries, feed, files
 from wealist.board.access import NO_ATTACHMENT, Place
 from wealist.board.wire import AttachmentFull
 from wealist.core import db, doomed, objects
@@ -77,14 +77,14 @@ async def _reject(file: _Temp) -> None:
 
 async def replace(
     caller: Caller, place: Place, kind: str, entity_id: UUID, wanted: Sequence[UUID] | None
-) -> bool:
+) -> None:
     """Make `wanted` the files of a PROJECT, BOARD or COMMENT: keep, confirm, delete the rest.
 
     Under the project's lock. New ones must be the caller's, of this kind and workspace; raises
-    `Invalid` for others. Returns whether anything changed.
+    `Invalid` for others.
     """
     if wanted is None:
-        return False
+        return
     present: list[UUID] = (
         await db.fetch_value(
             """
@@ -119,12 +119,11 @@ async def replace(
     gone = [one for one in present if one not in wanted]
     if gone:
         await _drop("id = ANY($1)", gone)
-    return bool(new or gone)
 
 
-async def drop(kind: str, entities: Sequence[UUID]) -> None:
-    """Delete the files of several things of one kind."""
-    await _drop("entity_type = $2 AND entity_id = ANY($1)", list(entities), kind)
+async def drop_comment(comment_id: UUID) -> None:
+    """Delete the files of a comment."""
+    await _drop("entity_type = 'COMMENT' AND entity_id = $1", comment_id)
 
 
 async def drop_temporary(ids: Sequence[UUID]) -> None:
@@ -143,9 +142,9 @@ async def drop_boards(boards: Sequence[UUID]) -> None:
     )
 
 
-async def drop_project(project_id: UUID) -> None:
-    """Delete the files of a project with all that is in it."""
-    await _drop("project_id = $1", project_id)
+async def drop_projects(ids: Sequence[UUID]) -> None:
+    """Delete the files of projects with all that is in them."""
+    await _drop("project_id = ANY($1)", ids)
 
 
 async def drop_workspace(workspace_id: UUID) -> None:
@@ -257,7 +256,7 @@ async def delete_attachment(caller: Caller, attachment_id: UUID) -> None:
 
 
 async def _project_changed(project_id: UUID, entity_id: UUID, actor: UUID) -> None:
-    await project_queries.changed(project_id, actor=actor)
+    await feed.project_changed(project_id, actor=actor)
 
 
 async def _board_changed(project_id: UUID, entity_id: UUID, actor: UUID) -> None:

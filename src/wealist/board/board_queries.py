@@ -1,23 +1,37 @@
 """The reads of cards: hand-written SQL into Structs as clients see them."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import Raw, structs
 
-from wealist.board import checklist_queries, comment_queries, files
+from wealist.board import checklist_queries, comment_queries, dates, files
 from wealist.board.wire import Attachment, Board, BoardDetail, Participant
 from wealist.core import db
 
-DONE = ("approved", "deleted")
-"""Stages in which nothing is late any more."""
+DONE = ("approved", "completed", "deleted", "done")
+"""Stages in which nothing is late any more (board.md, frontend needs 13 and 29)."""
+NOT_DONE = f"coalesce(b.custom_fields ->> 'stage', '') NOT IN {DONE}"
+"""The same in SQL, of `board.boards b`; the indexes of due dates have it, too."""
+DEADLINE = """
+    b.due_date + CASE WHEN (b.due_date AT TIME ZONE 'UTC')::time = '00:00' THEN interval '1 day'
+                      ELSE interval '0' END
+"""
+"""`dates.deadline` in SQL."""
+
+
+def is_late(due: datetime | None, stage: str, moment: datetime) -> bool:
+    """Whether a card should be done at a moment, and isn't."""
+    return due is not None and dates.deadline(due) <= moment and stage not in DONE
+
 
 COLUMNS = """
     b.id, b.id AS board_id, b.project_id, p.workspace_id, b.author_id, b.assignee_id, b.title,
     b.content, b.custom_fields::text AS custom_fields, b.rank,
     upper(coalesce(b.custom_fields ->> 'stage', '')) AS status,
-    coalesce(b.due_date < now(), false)
-        AND coalesce(b.custom_fields ->> 'stage', '') NOT IN ('approved', 'deleted') AS is_delayed,
+    coalesce({deadline} <= now(), false) AND {not_done} AS is_delayed,
     ARRAY(SELECT t.user_id FROM board.participants t WHERE t.board_id = b.id
           ORDER BY t.created_at, t.id) AS participant_ids,
     {files} AS attachments,
@@ -26,9 +40,10 @@ COLUMNS = """
         AS checklist_done,
     b.created_at, b.updated_at, b.version, b.start_date, b.due_date, b.deleted_at
 """
-ONE = COLUMNS.format(files=files.aggregated("BOARD", "b.id"))
+_RULES = {"deadline": DEADLINE, "not_done": NOT_DONE}
+ONE = COLUMNS.format(files=files.aggregated("BOARD", "b.id"), **_RULES)
 """The columns of one `Board`, for `made`; `FROM` must offer `b` and `p`."""
-MANY = COLUMNS.format(files="NULL")
+MANY = COLUMNS.format(files="NULL", **_RULES)
 """The same without files, which lists read in a statement of their own."""
 FROM = "FROM board.boards b JOIN board.projects p ON p.id = b.project_id"
 WIDTH = len(Board.__struct_fields__)
@@ -52,13 +67,22 @@ async def board(board_id: UUID, *, trashed: bool = False) -> Board | None:
     return made(record) if record is not None else None
 
 
-async def boards(project_id: UUID) -> list[Board]:
-    """All cards of a project in their order, in two statements."""
+async def some(ids: Sequence[UUID]) -> list[Board]:
+    """Those of these cards that are not in the trash."""
+    records = await db.fetch_records(
+        f"SELECT {ONE} {FROM} WHERE b.id = ANY($1) AND b.deleted_at IS NULL ORDER BY b.id", ids
+    )
+    return [made(record) for record in records]
+
+
+async def boards(
+    project_id: UUID, conditions: Sequence[str] = (), args: Sequence[Any] = ()
+) -> list[Board]:
+    """All cards of a project in their order, in two statements; those that fulfil conditions on
+    `b`, whose arguments are numbered from 2."""
+    where = " AND ".join(("b.project_id = $1", "b.deleted_at IS NULL", *conditions))
     found = await db.fetch(
-        Board,
-        f"SELECT {MANY} {FROM} WHERE b.project_id = $1 AND b.deleted_at IS NULL "
-        "ORDER BY b.rank, b.id",
-        project_id,
+        Board, f"SELECT {MANY} {FROM} WHERE {where} ORDER BY b.rank, b.id", project_id, *args
     )
     return with_files(found, await _files_of_project(project_id))
 

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
-from wealist.board import activities, board_views, boards, checklist, moves, search, trash
+from wealist.board import activities, boards, checklist, moves, search, trash
 from wealist.board.live_wire import Activity
 from wealist.board.pages import Window, paged
 from wealist.board.wire import (
@@ -48,7 +48,7 @@ async def list_boards(
     )
     if wanted.anything:
         return paged(await search.search(caller, project, wanted))
-    return Response(answer(await board_views.list_boards(caller, project, customFields)))
+    return Response(answer(await search.all_boards(caller, project, customFields)))
 
 
 @get(
@@ -62,7 +62,7 @@ async def boards_of_project(
     customFields: Text = None,  # noqa: N803
 ) -> Data[list[Board]]:
     target = uuid(project_id, "projectId")
-    return answer(await board_views.list_boards(caller, target, customFields))
+    return answer(await search.all_boards(caller, target, customFields))
 
 
 @post("/api/boards", opt={"access": "board.write"}, summary="Create a board")
@@ -72,7 +72,7 @@ async def create_board(caller: Me, data: JSONBody[NewBoard]) -> Data[Board]:
 
 @get(ID, opt={"access": "board.read"}, summary="A board with all that hangs on it")
 async def view_board(caller: Me, board_id: FromPath[str]) -> Data[BoardDetail]:
-    return answer(await board_views.view_board(caller, uuid(board_id, "boardId")))
+    return answer(await boards.view_board(caller, uuid(board_id, "boardId")))
 
 
 @put(ID, opt={"access": "board.write"}, summary="Change a board")

@@ -1,35 +1,47 @@
 """The verbs on cards: make, read, change (contract: board.md §6.3)."""
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
-from wealist.board import access, attachments, board_queries, dates, edits, feed, ranks, values
-from wealist.board.access import NO_BOARD, NO_PROJECT, Place
+from wealist.board import (
+    access,
+    attachments,
+    board_queries,
+    dates,
+    edits,
+    feed,
+    projects,
+    ranks,
+    repeats,
+    values,
+)
+from wealist.board.access import NO_BOARD, Place
+from wealist.board.files import names
 from wealist.board.values import Schema
-from wealist.board.wire import Board, BoardChange, Ids, NewBoard
+from wealist.board.wire import (
+    Attachment,
+    Board,
+    BoardChange,
+    BoardDetail,
+    Change,
+    Ids,
+    NewBoard,
+)
 from wealist.core import db, metrics
-from wealist.core.errors import Invalid, NotFound
+from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
+from wealist.core.text import verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
 from wealist.user import api as user
 
 TITLE, CONTENT, PARTICIPANTS = 200, 5000, 50
-REPEAT = timedelta(seconds=5)
-"""Clients repeat a POST whose answer got lost (frontend need 33): the same card is not made twice
-within this time."""
-
-
-def text_of(text: str, field: str, most: int, *, least: int = 0) -> str:
-    """Text as it was typed, measured in characters. Raises `Invalid` naming `field`."""
-    if not least <= len(text) <= most:
-        raise Invalid(f"must have {least} to {most} characters", field=field)
-    return text
+MOST = 10_000
+"""Cards of a project; clients read them all at once."""
 
 
 async def create_board(caller: Caller, new: NewBoard) -> Board:
@@ -43,13 +55,15 @@ async def create_board(caller: Caller, new: NewBoard) -> Board:
         raise Invalid("is required", field="title")
     content = new.content if new.content is not None else new.description
     card: dict[str, Any] = {
-        "title": text_of(title, "title", TITLE, least=1),
-        "content": text_of(content or "", "content", CONTENT),
+        "title": verbatim(title, field="title", least=1, most=TITLE),
+        "content": verbatim(content or "", field="content", most=CONTENT),
         "start_date": dates.parse(new.start_date, "startDate"),
         "due_date": dates.parse(new.due_date, "dueDate"),
         "participant_ids": _participants(new.participants or []),
-        "assignee_id": _assignee(caller, new.assignee_id),
+        "assignee_id": caller.user_id,
     }
+    if new.assignee_id is not UNSET and new.assignee_id is not None:
+        card["assignee_id"] = _person(new.assignee_id)
     dates.check(card["start_date"], card["due_date"])
     project_id = await _project_of(caller, new)
     files = await attachments.check(caller, new.attachment_ids)
@@ -58,7 +72,7 @@ async def create_board(caller: Caller, new: NewBoard) -> Board:
         schema = await values.schema(project_id)
         fields = schema.check(new.custom_fields or {}, {})
         await require_members(place, card, schema, fields)
-        if (known := await _repeated(caller, place, card, fields)) is not None:
+        if (known := await repeats.board(caller, place, card, fields, files)) is not None:
             return known
         await schema.make_room(fields, {})
         board = await _insert(caller, place, card, fields)
@@ -78,18 +92,7 @@ async def _project_of(caller: Caller, new: NewBoard) -> UUID:
     if new.workspace_id is None or new.workspace_id == NIL:
         raise Invalid("is required", field="projectId")
     await access.workspace(caller, new.workspace_id, "project.list")
-    found: UUID | None = await db.fetch_value(
-        "SELECT id FROM board.projects WHERE workspace_id = $1 AND is_default", new.workspace_id
-    )
-    if found is None:
-        raise NotFound(NO_PROJECT)
-    return found
-
-
-def _assignee(caller: Caller, given: UUID | UnsetType | None) -> UUID | None:
-    if given is UNSET or given is None:
-        return caller.user_id
-    return given if given != NIL else None
+    return await projects.default_for(caller, new.workspace_id)
 
 
 def _participants(given: Ids) -> Ids:
@@ -113,41 +116,14 @@ async def require_members(
         raise Invalid("must be a member of the workspace", field=people[min(strangers)])
 
 
-async def _repeated(
-    caller: Caller, place: Place, new: dict[str, Any], fields: dict[str, Any]
-) -> Board | None:
-    """The card that this request has made already, a moment ago."""
-    found = await db.fetch_value(
-        """
-        SELECT id FROM board.boards
-        WHERE project_id = $1 AND author_id = $2 AND created_at > $3 AND version = 1
-          AND deleted_at IS NULL AND title = $4 AND content = $5 AND custom_fields = $6
-          AND assignee_id IS NOT DISTINCT FROM $7 AND start_date IS NOT DISTINCT FROM $8
-          AND due_date IS NOT DISTINCT FROM $9
-        ORDER BY created_at DESC LIMIT 1
-        """,
-        place.project_id,
-        caller.user_id,
-        now() - REPEAT,
-        new["title"],
-        new["content"],
-        msgspec.json.encode(fields).decode(),
-        new["assignee_id"],
-        new["start_date"],
-        new["due_date"],
-    )
-    board = await board_queries.board(found) if found is not None else None
-    if board is None or set(board.participant_ids) != set(new["participant_ids"]):
-        return None
-    return board
-
-
 async def _insert(
     caller: Caller, place: Place, new: dict[str, Any], fields: dict[str, Any]
 ) -> Board:
-    last: str | None = await db.fetch_value(
-        "SELECT max(rank) FROM board.boards WHERE project_id = $1", place.project_id
+    last, count = await db.fetch_record(
+        "SELECT max(rank), count(*) FROM board.boards WHERE project_id = $1", place.project_id
     )
+    if count >= MOST:
+        raise Conflict(f"a project has at most {MOST} boards, those in the trash included")
     moment = now()
     stage = str(fields.get("stage") or "")
     board = Board(
@@ -159,7 +135,7 @@ async def _insert(
         custom_fields=Raw(msgspec.json.encode(fields)),
         rank=ranks.between(last, None),
         status=stage.upper(),
-        is_delayed=_is_late(new["due_date"], stage, moment),
+        is_delayed=board_queries.is_late(new["due_date"], stage, moment),
         attachments=[],
         checklist_total=0,
         checklist_done=0,
@@ -170,16 +146,10 @@ async def _insert(
     )
     await db.execute(
         """
-        WITH made AS (
-            INSERT INTO board.boards
-                (id, project_id, author_id, assignee_id, title, content, custom_fields, rank,
-                 start_date, due_date, created_at, updated_at, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1)
-            RETURNING id, project_id
-        )
-        INSERT INTO board.activities
-            (id, project_id, board_id, actor_id, kind, subject, changes, undone, at)
-        SELECT $12, project_id, id, $3, 'board.created', $5, '[]', false, $11 FROM made
+        INSERT INTO board.boards
+            (id, project_id, author_id, assignee_id, title, content, custom_fields, rank,
+             start_date, due_date, created_at, updated_at, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1)
         """,
         board.id,
         board.project_id,
@@ -192,15 +162,17 @@ async def _insert(
         board.start_date,
         board.due_date,
         moment,
-        uuid7(),
     )
     if board.participant_ids:
         await edits.replace_participants(board.id, [], board.participant_ids)
+    await feed.record(
+        board.project_id,
+        "board.created",
+        actor=caller.user_id,
+        subject=board.title,
+        board_id=board.id,
+    )
     return board
-
-
-def _is_late(due: datetime | None, stage: str, moment: datetime) -> bool:
-    return due is not None and due < moment and stage not in board_queries.DONE
 
 
 def _notify_created(caller: Caller, place: Place, board: Board) -> None:
@@ -212,11 +184,19 @@ def _notify_created(caller: Caller, place: Place, board: Board) -> None:
         )
 
 
+async def view_board(caller: Caller, board_id: UUID) -> BoardDetail:
+    """A card with all that hangs on it."""
+    await access.board(caller, board_id, "board.read")
+    found = await board_queries.detail(board_id)
+    if found is None:
+        raise NotFound(NO_BOARD)
+    return found
+
+
 async def change_board(
     caller: Caller, board_id: UUID, change: BoardChange, expected: int | None
 ) -> Board:
     """Change what `change` names. Raises `PreconditionFailed` when `expected` is old."""
-    await access.board(caller, board_id, "board.write")
     files = await attachments.check(caller, change.attachment_ids)
     async with db.transaction():
         place = await access.board(caller, board_id, "board.write", hold=True)
@@ -233,14 +213,30 @@ async def change_board(
             await schema.make_room(fields, old_fields)
         edit = edits.Edit(old, new, fields)
         await require_members(place, edit.values, schema, fields)
-        board = await edits.apply(edit, place, actor=caller.user_id, kind="board.updated")
+        board = await edits.apply(edit, actor=caller.user_id, kind="board.updated")
         if files is not None:
             await attachments.replace(caller, place, "BOARD", board_id, files)
-            attached = await board_queries.files_of("BOARD", [board_id])
-            board.attachments = attached.get(board_id, [])
+            board.attachments = await _attached(old, actor=caller.user_id)
         edits.tell_updated(board, actor=caller.user_id)
-        edits.notify(edit, board, place, schema, actor=caller.user_id)
+        edits.notify(edit, board, place, schema.label, actor=caller.user_id)
     return board
+
+
+async def _attached(old: Board, *, actor: UUID) -> list[Attachment]:
+    """A card's files after a change of them, which is an activity of its own: no undo brings a
+    deleted file back."""
+    attached = (await board_queries.files_of("BOARD", [old.id])).get(old.id, [])
+    before, after = names(old.attachments), names(attached)
+    if before != after:
+        await feed.record(
+            old.project_id,
+            "attachment.changed",
+            actor=actor,
+            subject=old.title,
+            board_id=old.id,
+            changes=[Change("attachments", before, after)],
+        )
+    return attached
 
 
 def _changed(old: Board, change: BoardChange) -> dict[str, Any]:
@@ -248,12 +244,12 @@ def _changed(old: Board, change: BoardChange) -> dict[str, Any]:
     found: dict[str, Any] = {}
     title = change.title if change.title is not None else change.name
     if title is not None:
-        found["title"] = text_of(title, "title", TITLE, least=1)
+        found["title"] = verbatim(title, field="title", least=1, most=TITLE)
     content = change.content
     if content is UNSET and change.description is not None:
         content = change.description
     if content is not UNSET:
-        found["content"] = text_of(content or "", "content", CONTENT)
+        found["content"] = verbatim(content or "", field="content", most=CONTENT)
     if change.assignee_id is not UNSET:
         found["assignee_id"] = _person(change.assignee_id)
     for name, given in (("start_date", change.start_date), ("due_date", change.due_date)):
@@ -268,6 +264,7 @@ def _changed(old: Board, change: BoardChange) -> dict[str, Any]:
 
 
 def _person(given: str | None) -> UUID | None:
+    """Whom a card shall be assigned to; nobody for null, "" and the nil UUID."""
     if not given:
         return None
     try:

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from wealist.board import access, board_queries, checklist_queries, feed, ranks
 from wealist.board.access import NO_ITEM, Place
-from wealist.board.boards import text_of
 from wealist.board.wire import Change, Item, ItemChange, ItemGone, NewItem
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import uuid7
+from wealist.core.text import verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
 
@@ -26,7 +26,7 @@ async def list_items(caller: Caller, board_id: UUID) -> list[Item]:
 
 async def add_item(caller: Caller, board_id: UUID, new: NewItem) -> Item:
     """Add an item at the end."""
-    text = text_of(new.text, "text", TEXT, least=1)
+    text = verbatim(new.text, field="text", least=1, most=TEXT)
     async with db.transaction():
         place = await access.board(caller, board_id, "board.write", hold=True)
         items = await checklist_queries.of(board_id)
@@ -83,7 +83,9 @@ async def change_item(
         )
         old = await _read(item_id)
         expect(expected, old.version, old)
-        text = old.text if change.text is None else text_of(change.text, "text", TEXT, least=1)
+        text = old.text
+        if change.text is not None:
+            text = verbatim(change.text, field="text", least=1, most=TEXT)
         done = old.is_done if change.is_done is None else change.is_done
         rank = await _rank(old, change)
         if (text, done, rank) == (old.text, old.is_done, old.rank):

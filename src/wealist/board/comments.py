@@ -1,23 +1,22 @@
 """The verbs on comments (contract: board.md §6.5)."""
 
-from datetime import timedelta
 from uuid import UUID
 
-from wealist.board import access, attachments, board_queries, comment_queries, feed
+from wealist.board import access, attachments, board_queries, comment_queries, edits, feed, repeats
 from wealist.board.access import NO_COMMENT, Place
-from wealist.board.boards import text_of
 from wealist.board.wire import Change, Comment, CommentChange, CommentGone, NewComment
 from wealist.core import db
-from wealist.core.errors import NotFound
+from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
-from wealist.core.ids import uuid7
+from wealist.core.ids import NIL, uuid7
+from wealist.core.text import verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
 
 CONTENT = 10_000
 PREVIEW = 100
-REPEAT = timedelta(seconds=5)
-"""As for cards: a repeated POST doesn't say the same twice within this time."""
+MOST = 2000
+"""Comments of a card; clients read them all at once."""
 
 
 async def list_comments(caller: Caller, board_id: UUID) -> list[Comment]:
@@ -28,55 +27,37 @@ async def list_comments(caller: Caller, board_id: UUID) -> list[Comment]:
 
 async def create_comment(caller: Caller, new: NewComment) -> Comment:
     """Comment on a card. The people of the card are told."""
-    content = text_of(new.content, "content", CONTENT, least=1)
-    await access.board(caller, new.board_id, "board.write")
+    content = verbatim(new.content, field="content", least=1, most=CONTENT)
+    if new.board_id == NIL:
+        raise Invalid("is required", field="boardId")
     files = await attachments.check(caller, new.attachment_ids)
     async with db.transaction():
         place = await access.board(caller, new.board_id, "board.write", hold=True)
-        known = await _repeated(caller, new.board_id, content, with_files=bool(files))
+        known = await repeats.comment(caller, new.board_id, content, files)
         if known is not None:
             return known
         comment_id, moment = uuid7(), now()
-        await db.execute(
+        made = await db.execute(
             """
             INSERT INTO board.comments
                 (id, board_id, user_id, content, created_at, updated_at, version)
-            VALUES ($1, $2, $3, $4, $5, $5, 1)
+            SELECT $1, $2, $3, $4, $5, $5, 1
+            WHERE (SELECT count(*) FROM board.comments WHERE board_id = $2) < $6
             """,
             comment_id,
             new.board_id,
             caller.user_id,
             content,
             moment,
+            MOST,
         )
+        if not made:
+            raise Conflict(f"a board has at most {MOST} comments")
         await attachments.replace(caller, place, "COMMENT", comment_id, files or None)
         comment = await _read(comment_id)
         feed.tell(place.project_id, "COMMENT_CREATED", comment, actor=caller.user_id)
         await _tell_people(caller, place, comment)
     return comment
-
-
-async def _repeated(
-    caller: Caller, board_id: UUID, content: str, *, with_files: bool
-) -> Comment | None:
-    """The comment that this request has made already, a moment ago."""
-    found: UUID | None = await db.fetch_value(
-        """
-        SELECT c.id FROM board.comments c
-        WHERE c.board_id = $1 AND c.user_id = $2 AND c.content = $3 AND c.created_at > $4
-          AND c.version = 1 AND $5 = EXISTS (
-              SELECT FROM board.attachments a
-              WHERE a.entity_type = 'COMMENT' AND a.entity_id = c.id
-          )
-        ORDER BY c.created_at DESC LIMIT 1
-        """,
-        board_id,
-        caller.user_id,
-        content,
-        now() - REPEAT,
-        with_files,
-    )
-    return await _read(found) if found is not None else None
 
 
 async def _read(comment_id: UUID) -> Comment:
@@ -89,25 +70,31 @@ async def _read(comment_id: UUID) -> Comment:
 async def _tell_people(caller: Caller, place: Place, comment: Comment) -> None:
     board = await board_queries.board(comment.board_id)
     assert board is not None
-    people = {*board.participant_ids, *([board.assignee_id] if board.assignee_id else [])}
-    short = comment.content[:PREVIEW] + ("..." if len(comment.content) > PREVIEW else "")
     feed.notify(
         "BOARD_COMMENT_ADDED",
-        people,
+        edits.people_of(board),
         place,
         actor=caller.user_id,
         board_id=board.id,
         title=board.title,
         commentId=comment.comment_id,
-        commentPreview=short,
+        commentPreview=_short(comment),
     )
+    await _record(place, "comment.created", None, comment, actor=caller.user_id)
+
+
+def _short(comment: Comment) -> str:
+    return comment.content[:PREVIEW] + ("..." if len(comment.content) > PREVIEW else "")
+
+
+async def _record(
+    place: Place, kind: str, old: Comment | None, new: Comment | None, *, actor: UUID
+) -> None:
+    board_id = (new or old).board_id  # type: ignore[union-attr]
+    change = Change("comment", old and _short(old), new and _short(new))
+    title = await db.fetch_value("SELECT title FROM board.boards WHERE id = $1", board_id)
     await feed.record(
-        place.project_id,
-        "comment.created",
-        actor=caller.user_id,
-        subject=board.title,
-        board_id=board.id,
-        changes=[Change("comment", None, short)],
+        place.project_id, kind, actor=actor, subject=title, board_id=board_id, changes=[change]
     )
 
 
@@ -115,8 +102,7 @@ async def change_comment(
     caller: Caller, comment_id: UUID, change: CommentChange, expected: int | None
 ) -> Comment:
     """Change one's own comment; `attachmentIds` is the whole new set of its files."""
-    content = text_of(change.content, "content", CONTENT, least=1)
-    await access.comment(caller, comment_id, "comment.change")
+    content = verbatim(change.content, field="content", least=1, most=CONTENT)
     files = await attachments.check(caller, change.attachment_ids)
     async with db.transaction():
         place = await access.comment(caller, comment_id, "comment.change", hold=True)
@@ -134,6 +120,7 @@ async def change_comment(
         await attachments.replace(caller, place, "COMMENT", comment_id, files)
         comment = await _read(comment_id)
         feed.tell(place.project_id, "COMMENT_UPDATED", comment, actor=caller.user_id)
+        await _record(place, "comment.updated", old, comment, actor=caller.user_id)
     return comment
 
 
@@ -141,12 +128,9 @@ async def delete_comment(caller: Caller, comment_id: UUID) -> None:
     """Delete a comment with its files."""
     async with db.transaction():
         place = await access.comment(caller, comment_id, "comment.delete", hold=True)
-        assert place.inner_id is not None
-        await attachments.drop("COMMENT", [comment_id])
+        old = await _read(comment_id)
+        await attachments.drop_comment(comment_id)
         await db.execute("DELETE FROM board.comments WHERE id = $1", comment_id)
-        feed.tell(
-            place.project_id,
-            "COMMENT_DELETED",
-            CommentGone(comment_id, place.inner_id),
-            actor=caller.user_id,
-        )
+        gone = CommentGone(comment_id, old.board_id)
+        feed.tell(place.project_id, "COMMENT_DELETED", gone, actor=caller.user_id)
+        await _record(place, "comment.deleted", old, None, actor=caller.user_id)

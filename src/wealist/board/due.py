@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from wealist.board import feed
+from wealist.board import board_queries, dates, feed
 from wealist.board.access import Place
 from wealist.core import db
 from wealist.core.identity import SYSTEM
@@ -28,8 +28,6 @@ class _Due(Struct, frozen=True):
     workspace_id: UUID
     project_id: UUID
     project_name: str
-    owner_id: UUID
-    version: int
 
 
 async def announce() -> str:
@@ -42,19 +40,19 @@ async def announce() -> str:
 
 
 async def _announce(column: str, kind: str, activity: str) -> int:
+    """One batch, of projects that nobody writes to at the moment; the others come next time."""
     moment = now()
-    until = moment + SOON if column == "due_soon_for" else moment
-    since = moment if column == "due_soon_for" else None
+    soon = column == "due_soon_for"
     async with db.transaction():
         found = await db.fetch(
             _Due,
             f"""
             WITH due AS (
-                SELECT id FROM board.boards
-                WHERE due_date <= $1 AND ($2::timestamptz IS NULL OR due_date > $2)
-                  AND deleted_at IS NULL AND {column} IS DISTINCT FROM due_date
-                  AND coalesce(custom_fields ->> 'stage', '') NOT IN ('approved', 'deleted')
-                ORDER BY due_date LIMIT {_BATCH} FOR UPDATE SKIP LOCKED
+                SELECT b.id FROM board.boards b JOIN board.projects p ON p.id = b.project_id
+                WHERE b.due_date <= $2 AND {board_queries.DEADLINE} > $1
+                  AND {board_queries.DEADLINE} <= $3 AND b.deleted_at IS NULL
+                  AND b.{column} IS DISTINCT FROM b.due_date AND {board_queries.NOT_DONE}
+                ORDER BY b.due_date LIMIT {_BATCH} FOR NO KEY UPDATE SKIP LOCKED
             ), marked AS (
                 UPDATE board.boards b SET {column} = due_date FROM due WHERE b.id = due.id
                 RETURNING b.*
@@ -62,37 +60,30 @@ async def _announce(column: str, kind: str, activity: str) -> int:
             SELECT b.id AS board_id, b.title, b.due_date,
                    array_remove(ARRAY(SELECT user_id FROM board.participants
                                       WHERE board_id = b.id) || b.assignee_id, NULL) AS people,
-                   p.workspace_id, p.id AS project_id, p.name AS project_name, p.owner_id,
-                   p.version
+                   p.workspace_id, p.id AS project_id, p.name AS project_name
             FROM marked b JOIN board.projects p ON p.id = b.project_id
             """,
-            until,
-            since,
+            moment if soon else dates.EARLIEST,
+            moment + SOON if soon else moment,
+            dates.LATEST if soon else moment,
         )
-        for card in found:
-            place = Place(
-                card.workspace_id,
-                card.project_id,
-                card.project_name,
-                card.owner_id,
-                card.version,
-                None,
-                None,
-            )
-            feed.notify(
-                kind,
-                card.people,
-                place,
-                actor=SYSTEM.user_id,
-                board_id=card.board_id,
-                title=card.title,
-                dueDate=card.due_date,
-            )
-            await feed.record(
-                card.project_id,
-                activity,
-                actor=SYSTEM.user_id,
-                subject=card.title,
-                board_id=card.board_id,
-            )
+        if found:
+            await _tell(found, kind, activity, overdue=not soon)
     return len(found)
+
+
+async def _tell(found: list[_Due], kind: str, activity: str, *, overdue: bool) -> None:
+    for card in found:
+        feed.notify(
+            kind,
+            card.people,
+            Place(card.workspace_id, card.project_id, card.project_name, None, None),
+            actor=SYSTEM.user_id,
+            board_id=card.board_id,
+            title=card.title,
+            dueDate=card.due_date,
+        )
+    entries = [feed.Entry(card.project_id, card.title, card.board_id) for card in found]
+    await feed.record_all(activity, entries, actor=SYSTEM.user_id)
+    if overdue:  # `isDelayed` has changed without anybody's doing
+        await feed.tell_boards([card.board_id for card in found], actor=SYSTEM.user_id)

@@ -3,7 +3,7 @@
 Used inside the transaction of a verb that has checked its caller and holds the project's lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,12 @@ from msgspec import Raw, structs
 
 from wealist.board import dates, feed
 from wealist.board.access import Place
-from wealist.board.board_queries import DONE
-from wealist.board.values import Schema
+from wealist.board.board_queries import is_late
 from wealist.board.wire import Board, BoardMoved, Change
 from wealist.core import db
 from wealist.core.ids import uuid7
 from wealist.core.wire import now
 
-SIMPLE = ("title", "content", "assignee_id", "start_date", "due_date")
 NAMES = {
     "title": "title",
     "content": "content",
@@ -31,8 +29,15 @@ NAMES = {
 }
 """Members of a `Board` that an edit may change besides `customFields`, as activities name them."""
 
+RANK = "rank"
+"""What activities call a card's place; people aren't notified of it."""
+
 HIDDEN = "(내용 변경)"
 """What notifications say instead of a text (contract: board.md §8)."""
+
+
+Label = Callable[[str, Any], str]
+"""What people read for a value of a field."""
 
 
 class Edit:
@@ -58,6 +63,8 @@ class Edit:
             for name, value in self.values.items()
         ]
         keys = [*self.old_fields, *(key for key in self.fields if key not in self.old_fields)]
+        if self.rank != self.old.rank:
+            found.append(Change(RANK, self.old.rank, self.rank))
         return found + [
             Change(key, self.old_fields.get(key), self.fields.get(key))
             for key in keys
@@ -73,7 +80,7 @@ class Edit:
             **self.values,
             custom_fields=Raw(msgspec.json.encode(self.fields)),
             status=stage.upper(),
-            is_delayed=due is not None and due < moment and stage not in DONE,
+            is_delayed=is_late(due, stage, moment),
             rank=self.rank,
             updated_at=moment,
             version=self.old.version + 1,
@@ -84,11 +91,10 @@ def _shown(value: Any) -> Any:
     return dates.shown(value) if isinstance(value, datetime) else value
 
 
-async def apply(
-    edit: Edit, place: Place, *, actor: UUID, kind: str, undoes: UUID | None = None
-) -> Board:
-    """Write an edit and tell everybody: `kind` is its activity. `undoes` marks another activity
-    as taken back."""
+async def apply(edit: Edit, *, actor: UUID, kind: str, undoes: UUID | None = None) -> Board:
+    """Write an edit: `kind` is its activity, if it changes anything; what changes nothing counts
+    as a change only for `version` and `updatedAt` (contract: board.md §6.3). `undoes` marks
+    another activity as taken back."""
     moment = now()
     changes = edit.changes()
     board = edit.result(moment)
@@ -105,6 +111,7 @@ async def apply(
         INSERT INTO board.activities
             (id, project_id, board_id, actor_id, kind, subject, changes, undone, at)
         SELECT $11, project_id, id, $12, $13, $2, $14, false, $9 FROM changed
+        WHERE $14::jsonb <> '[]'
         """,
         board.id,
         board.title,
@@ -168,7 +175,7 @@ def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value or "")
 
 
-def notify(edit: Edit, board: Board, place: Place, labels: Schema | None, *, actor: UUID) -> None:
+def notify(edit: Edit, board: Board, place: Place, label: Label, *, actor: UUID) -> None:
     """Tell the people of a card what has changed, each of them once (contract: board.md §8)."""
     told: set[UUID] = {actor}
     old, new = edit.old, board
@@ -182,11 +189,18 @@ def notify(edit: Edit, board: Board, place: Place, labels: Schema | None, *, act
     joined = [one for one in new.participant_ids if one not in old.participant_ids]
     _notify("BOARD_PARTICIPANT_ADDED", set(joined) - told, place, board, actor)
     told |= set(joined)
-    changes = [_notified(change, labels) for change in edit.changes()]
-    changes = [change for change in changes if change["field"] != "participants"]
+    changes = [
+        _notified(change, label)
+        for change in edit.changes()
+        if change.field not in ("participants", RANK)
+    ]
     if changes:
-        people = {*new.participant_ids, *([new.assignee_id] if new.assignee_id else [])}
-        _notify("BOARD_UPDATED", people - told, place, board, actor, changes=changes)
+        _notify("BOARD_UPDATED", people_of(new) - told, place, board, actor, changes=changes)
+
+
+def people_of(board: Board) -> set[UUID]:
+    """Whom a card concerns: assignee and participants."""
+    return {*board.participant_ids, *([board.assignee_id] if board.assignee_id else [])}
 
 
 def _notify(
@@ -200,7 +214,7 @@ def _notify(
     feed.notify(kind, targets, place, actor=actor, board_id=board.id, title=board.title, **metadata)
 
 
-def _notified(change: Change, labels: Schema | None) -> dict[str, Any]:
+def _notified(change: Change, label: Label) -> dict[str, Any]:
     name = "assignee" if change.field == "assigneeId" else change.field
     if name == "content":
         return {"field": name, "oldValue": HIDDEN, "newValue": HIDDEN}
@@ -210,8 +224,8 @@ def _notified(change: Change, labels: Schema | None) -> dict[str, Any]:
             return ""
         if name in ("startDate", "dueDate"):
             return str(value)[:10]
-        if name in ("title", "assignee") or labels is None:
+        if name in ("title", "assignee"):
             return str(value)
-        return labels.label(name, value)
+        return label(name, value)
 
     return {"field": name, "oldValue": text(change.old_value), "newValue": text(change.new_value)}

@@ -6,10 +6,10 @@ Called inside the transaction of that change, which holds the workspace's row.
 from datetime import datetime
 from uuid import UUID
 
-from wealist.board import attachments, feed, members, options, project_queries, projects
-from wealist.board.access import Place
+from wealist.board import attachments, feed, members, project_queries, projects
 from wealist.board.project_wire import PersonLeft
 from wealist.core import db
+from wealist.core.ids import uuid7
 from wealist.core.wire import now
 from wealist.user import api as user
 
@@ -41,9 +41,7 @@ async def forget_member(workspace_id: UUID, user_id: UUID, actor: UUID) -> None:
     await db.execute(
         "DELETE FROM board.visits WHERE user_id = $1 AND project_id = ANY($2)", user_id, ids
     )
-    for project_id in await _undecided(ids, user_id):
-        place = await _place(project_id)
-        await members.settle_request(place, user_id, "REJECTED", actor=actor)
+    await members.settle_requests(workspace_id, ids, user_id, "REJECTED", actor=actor)
     gone = await db.fetch_value(
         """
         WITH gone AS (
@@ -62,10 +60,9 @@ async def forget_member(workspace_id: UUID, user_id: UUID, actor: UUID) -> None:
             actor=actor,
             revokes=user_id,
         )
-    for project_id in gone or ():
-        await _new_owner(project_id, actor=actor)
-    for project_id, boards in touched.items():
-        await options.tell_one_of(project_id, boards, actor=actor)
+    if gone:
+        await _new_owners(workspace_id, gone, actor=actor)
+    await feed.tell_one_of(touched, actor=actor)
 
 
 async def _off_the_cards(
@@ -92,18 +89,16 @@ async def _off_the_cards(
             WHERE p.workspace_id = $1 AND EXISTS (
                 SELECT FROM board.fields f WHERE f.project_id = b.project_id
                     AND f.type IN ('single_user', 'multi_user')
-                    AND (b.custom_fields ->> f.key = person.id OR b.custom_fields -> f.key
-                         ? person.id)
+                    AND b.custom_fields -> f.key ? person.id
             )
         )
         UPDATE board.boards b SET version = b.version + 1, updated_at = $3,
-               assignee_id = nullif(assignee_id, $2),
-               custom_fields = coalesce(
-                   (SELECT fields FROM named WHERE named.id = b.id), custom_fields)
-        FROM board.projects p
-        WHERE p.id = b.project_id AND p.workspace_id = $1 AND (
-            b.assignee_id = $2 OR b.id IN (SELECT board_id FROM off)
-            OR b.id IN (SELECT id FROM named))
+               assignee_id = nullif(b.assignee_id, $2),
+               custom_fields = coalesce(named.fields, b.custom_fields)
+        FROM board.boards t JOIN board.projects p ON p.id = t.project_id
+        LEFT JOIN named ON named.id = t.id
+        WHERE b.id = t.id AND p.workspace_id = $1 AND (
+            t.assignee_id = $2 OR named.id IS NOT NULL OR t.id IN (SELECT board_id FROM off))
         RETURNING b.project_id, b.id, b.deleted_at
         """,
         workspace_id,
@@ -117,51 +112,56 @@ async def _off_the_cards(
     return touched
 
 
-async def _undecided(ids: list[UUID], user_id: UUID) -> list[UUID]:
-    found = await db.fetch_value(
+async def _new_owners(workspace_id: UUID, ids: list[UUID], *, actor: UUID) -> None:
+    """Give projects without an owner to their oldest admin, else their oldest member, else to the
+    workspace's owner, who becomes a member of them."""
+    moment = now()
+    await db.execute(
         """
-        SELECT array_agg(project_id) FROM board.join_requests
-        WHERE project_id = ANY($1) AND user_id = $2 AND status = 'PENDING'
+        WITH heir AS (
+            SELECT DISTINCT ON (project_id) id FROM board.members WHERE project_id = ANY($1)
+            ORDER BY project_id, role <> 'ADMIN', joined_at, id
+        )
+        UPDATE board.members m SET role = 'OWNER', version = version + 1
+        FROM heir WHERE m.id = heir.id
         """,
         ids,
-        user_id,
     )
-    return found or []
-
-
-async def _place(project_id: UUID) -> Place:
-    project = await project_queries.project(project_id)
-    assert project is not None
-    return Place(
-        project.workspace_id,
-        project_id,
-        project.name,
-        project.owner_id,
-        project.version,
-        None,
-        None,
-    )
-
-
-async def _new_owner(project_id: UUID, *, actor: UUID) -> None:
-    place = await _place(project_id)
-    heir: UUID | None = await db.fetch_value(
+    seated: list[UUID] | None = await db.fetch_value(
         """
-        SELECT user_id FROM board.members WHERE project_id = $1
-        ORDER BY role <> 'ADMIN', joined_at, id LIMIT 1
+        WITH seated AS (
+            INSERT INTO board.members (id, project_id, user_id, role, joined_at, version)
+            SELECT given.id, given.project_id, $3, 'OWNER', $4, 1
+            FROM unnest($1::uuid[], $2::uuid[]) AS given (id, project_id)
+            WHERE NOT EXISTS (
+                SELECT FROM board.members m
+                WHERE m.project_id = given.project_id AND m.role = 'OWNER'
+            ) RETURNING project_id
+        ) SELECT array_agg(project_id) FROM seated
         """,
-        project_id,
+        [uuid7() for _ in ids],
+        ids,
+        await user.owner(workspace_id),
+        moment,
     )
-    if heir is None:
-        heir = await user.owner(place.workspace_id)
-        await members.seat(place, heir, "ADMIN", actor=actor)
-    await members.hand_over(place, heir, former=None, actor=actor)
-    await members.tell_role(place, heir, actor=actor)
+    await db.execute(
+        """
+        UPDATE board.projects p SET owner_id = m.user_id, updated_at = $2, version = p.version + 1
+        FROM board.members m
+        WHERE p.id = ANY($1) AND m.project_id = p.id AND m.role = 'OWNER'
+        """,
+        ids,
+        moment,
+    )
+    for member in await project_queries.owners(workspace_id, ids):
+        kind = "MEMBER_ADDED" if member.project_id in (seated or ()) else "MEMBER_UPDATED"
+        feed.tell(member.project_id, kind, member, actor=actor)
+    for project in await project_queries.these(workspace_id, ids):
+        feed.tell_project(project, actor=actor)
 
 
 async def forget_workspace(workspace_id: UUID, actor: UUID) -> None:
     """Delete all projects of a workspace that has been deleted."""
     ids = await _locked(workspace_id)
     await attachments.drop_workspace(workspace_id)
-    for project_id in ids:
-        await projects.dissolve(workspace_id, project_id, actor=actor)
+    await projects.dissolve(workspace_id, ids, actor=actor)

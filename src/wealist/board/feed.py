@@ -3,15 +3,16 @@
 All of it is part of the transaction of the change.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from wealist.board import board_queries
+from wealist.board import board_queries, project_queries
 from wealist.board.access import Place
+from wealist.board.project_wire import Project
 from wealist.board.wire import Board, Change, channel, requests_channel
 from wealist.core import db, events
 from wealist.core.ids import uuid7
@@ -27,6 +28,38 @@ def tell(
     events.append(channel(project_id), kind, payload, actor=actor, revokes=revokes)
 
 
+async def project_changed(project_id: UUID, *, actor: UUID) -> None:
+    """Something that a project shows has changed beside its own row: a new version, the events."""
+    await db.execute("UPDATE board.projects SET version = version + 1 WHERE id = $1", project_id)
+    await project_updated(project_id, actor=actor)
+
+
+async def project_updated(project_id: UUID, *, actor: UUID) -> Project:
+    """The events of a project whose own row has changed; how it looks now."""
+    found = await project_queries.project(project_id)
+    assert found is not None
+    tell_project(found, actor=actor)
+    return found
+
+
+def tell_project(project: Project, *, actor: UUID) -> None:
+    """Tell those who look at a project, and those who see it in the workspace's list."""
+    tell(project.project_id, "PROJECT_UPDATED", project, actor=actor)
+    tell_workspace(project.workspace_id, "project.updated", project, actor=actor)
+
+
+async def tell_one_of(touched: Mapping[UUID, Sequence[UUID]], *, actor: UUID) -> None:
+    """After a change of many cards (by project) that another event tells of: one of the four
+    events that old clients know, so that they read the list again."""
+    await tell_boards([min(ids) for ids in touched.values() if ids], actor=actor)
+
+
+async def tell_boards(ids: Sequence[UUID], *, actor: UUID) -> None:
+    """Tell how these cards look now, in one statement."""
+    for board in await board_queries.some(ids) if ids else ():
+        tell(board.project_id, "BOARD_UPDATED", board, actor=actor)
+
+
 async def board_changed(project_id: UUID, board_id: UUID, *, actor: UUID) -> Board:
     """Something that a card shows has changed beside its own row: a new version, and the event.
 
@@ -39,6 +72,36 @@ async def board_changed(project_id: UUID, board_id: UUID, *, actor: UUID) -> Boa
     return board
 
 
+class Entry(NamedTuple):
+    """What an activity is about; `subject` is the title or name at that time."""
+
+    project_id: UUID
+    subject: str
+    board_id: UUID | None = None
+    changes: Sequence[Change] = ()
+
+
+async def record_all(kind: str, entries: Sequence[Entry], *, actor: UUID) -> None:
+    """Write activities of one kind, in one statement."""
+    await db.execute(
+        """
+        INSERT INTO board.activities
+            (id, project_id, board_id, actor_id, kind, subject, changes, undone, at)
+        SELECT id, project_id, board_id, $1, $2, subject, changes::jsonb, false, $3
+        FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[])
+             AS given (id, project_id, board_id, subject, changes)
+        """,
+        actor,
+        kind,
+        now(),
+        [uuid7() for _ in entries],
+        [entry.project_id for entry in entries],
+        [entry.board_id for entry in entries],
+        [entry.subject for entry in entries],
+        [msgspec.json.encode(entry.changes).decode() for entry in entries],
+    )
+
+
 async def record(
     project_id: UUID,
     kind: str,
@@ -47,25 +110,9 @@ async def record(
     subject: str,
     board_id: UUID | None = None,
     changes: Sequence[Change] = (),
-) -> UUID:
-    """Write an activity; its id. `subject` is the title or name at that time."""
-    activity_id = uuid7()
-    await db.execute(
-        """
-        INSERT INTO board.activities
-            (id, project_id, board_id, actor_id, kind, subject, changes, undone, at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, false, $8)
-        """,
-        activity_id,
-        project_id,
-        board_id,
-        actor,
-        kind,
-        subject,
-        msgspec.json.encode(changes).decode(),
-        now(),
-    )
-    return activity_id
+) -> None:
+    """Write one activity."""
+    await record_all(kind, [Entry(project_id, subject, board_id, changes)], actor=actor)
 
 
 def notify(

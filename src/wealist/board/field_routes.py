@@ -4,7 +4,7 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import structs
 
-from wealist.board import fields, option_queries, options
+from wealist.board import fields, option_deletion, options
 from wealist.board.project_wire import (
     Field,
     FieldChange,
@@ -27,7 +27,7 @@ async def list_options(
     projectId: Text = None,  # noqa: N803
 ) -> Data[list[FieldOption]]:
     project = uuid(projectId, "projectId") if projectId else None
-    return answer(await option_queries.list_options(caller, fieldType, project))
+    return answer(await options.list_options(caller, fieldType, project))
 
 
 @post(
@@ -58,7 +58,7 @@ async def change_option(
 async def delete_option(
     caller: Me, option_id: FromPath[str], replacement: Text = None
 ) -> Data[Done]:
-    await options.delete_option(caller, uuid(option_id, "optionId"), replacement)
+    await option_deletion.delete_option(caller, uuid(option_id, "optionId"), replacement)
     return answer(Done("Field option deleted successfully"))
 
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from uuid import UUID
 
-from wealist.board import access, feed, options
+from wealist.board import access, feed
 from wealist.board.access import NO_FIELD
 from wealist.board.project_wire import Field, FieldChange, FieldGone, NewField
 from wealist.board.values import BUILT_IN
@@ -17,6 +17,11 @@ from wealist.core.wire import now
 
 MOST = 50
 """Fields of a project, the built-in ones included."""
+
+RESERVED = frozenset(
+    {"title", "content", "assignee", "participants", "attachments", "rank", "comment", "item"}
+)
+"""Keys that no field may have: activities and notifications call something else so."""
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
@@ -40,6 +45,8 @@ async def create_field(caller: Caller, project_id: UUID, new: NewField) -> Field
     key = new.key if new.key is not None else _key(new.field_name, field_id)
     if not _KEY.fullmatch(key):
         raise Invalid("must be small letters, digits and _, a letter first", field="key")
+    if key in RESERVED:
+        raise Invalid("is taken by something else that a board has", field="key")
     async with db.transaction():
         await access.project(caller, project_id, "field.change", hold=True)
         keys: list[str] = await db.fetch_value(
@@ -77,7 +84,8 @@ def _key(name: str, field_id: UUID) -> str:
     """`Story points` → `story_points`; a name without Latin letters gets one that nobody reads."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     key = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:50]
-    return key if _KEY.fullmatch(key) else f"f_{field_id.hex[-8:]}"
+    usable = _KEY.fullmatch(key) and key not in RESERVED
+    return key if usable else f"f_{field_id.hex[-8:]}"
 
 
 async def change_field(
@@ -139,5 +147,5 @@ async def delete_field(caller: Caller, project_id: UUID, key: str) -> None:
         )
         gone = FieldGone(key, project_id, key, moment)
         feed.tell(project_id, "FIELD_DELETED", gone, actor=caller.user_id)
-        await options.tell_one_of(project_id, touched or [], actor=caller.user_id)
+        await feed.tell_one_of({project_id: touched or []}, actor=caller.user_id)
         await feed.record(project_id, "field.deleted", actor=caller.user_id, subject=old.field_name)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from wealist.board.wire import Attachment
-from wealist.core import capability, site
+from wealist.core import capability, db, site
 
 FOLDER = "board/"
 
@@ -29,6 +29,24 @@ def address(key: str) -> str:
     return site.address(f"/svc/board/files/{capability.sign(key)}")
 
 
+async def shown(key: str) -> bool:
+    """Whether a stored file is attached to something that isn't gone and isn't in the trash."""
+    found: bool = await db.fetch_value(
+        """
+        SELECT EXISTS (
+            SELECT FROM board.attachments a
+            LEFT JOIN board.comments c ON a.entity_type = 'COMMENT' AND c.id = a.entity_id
+            LEFT JOIN board.boards b ON b.id = CASE a.entity_type
+                WHEN 'COMMENT' THEN c.board_id WHEN 'BOARD' THEN a.entity_id END
+            WHERE a.file_key = $1 AND a.status = 'CONFIRMED'
+              AND (a.entity_type = 'PROJECT' OR (b.id IS NOT NULL AND b.deleted_at IS NULL))
+        )
+        """,
+        key,
+    )
+    return found
+
+
 def attachment(file: File) -> Attachment:
     """The file as clients see it inside of what it is attached to."""
     return Attachment(
@@ -48,6 +66,11 @@ COLUMNS = """
     a.uploaded_by AS by, a.created_at AS at
 """
 """The columns of a `File`, of `board.attachments a`."""
+
+
+def names(attached: list[Attachment]) -> list[str]:
+    """As activities show files."""
+    return [file.file_name for file in attached]
 
 
 def aggregated(kind: str, entity: str) -> str:

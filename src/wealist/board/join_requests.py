@@ -70,5 +70,7 @@ async def decide(caller: Caller, request_id: UUID, status: str) -> JoinRequest:
             if not await user.members_among(place.workspace_id, [request.user_id]):
                 raise Invalid("this person is no member of the workspace any more")
             await members.seat(place, request.user_id, "MEMBER", actor=caller.user_id)
-        await members.settle_request(place, request.user_id, status, actor=caller.user_id)
+        await members.settle_requests(
+            place.workspace_id, [place.project_id], request.user_id, status, actor=caller.user_id
+        )
         return await _read(place.workspace_id, request_id)

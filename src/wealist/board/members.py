@@ -1,5 +1,6 @@
 """The verbs on a project's members (contract: board.md §4, §6.1)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from wealist.board import access, feed, project_queries
@@ -23,26 +24,30 @@ async def list_members(caller: Caller, project_id: UUID) -> list[Member]:
 
 
 async def add_member(caller: Caller, project_id: UUID, new: NewMember) -> Member:
-    """Make a colleague a member of the project. Raises `Conflict` if he is one."""
+    """Make a colleague a member of the project; as more than a MEMBER only whoever may change
+    roles. Raises `Conflict` if he is one, or if the project is full."""
+    action = "project.add_member" if new.role_name == "MEMBER" else "project.change_role"
     async with db.transaction():
-        place = await access.project(caller, project_id, "project.add_member", hold=True)
+        place = await access.project(caller, project_id, action, hold=True)
         if not await user.members_among(place.workspace_id, [new.user_id]):
             raise Invalid("must be a member of the workspace", field="userId")
-        member = await seat(place, new.user_id, new.role_name, actor=caller.user_id)
-        if member is None:
+        if await project_queries.member(place.workspace_id, project_id, new.user_id) is not None:
             raise Conflict("this person is a member already", code="ALREADY_MEMBER")
-        await settle_request(place, new.user_id, "APPROVED", actor=caller.user_id)
+        member = await seat(place, new.user_id, new.role_name, actor=caller.user_id)
+        await settle_requests(
+            place.workspace_id, [project_id], new.user_id, "APPROVED", actor=caller.user_id
+        )
     return member
 
 
-async def seat(place: Place, person: UUID, role: str, *, actor: UUID) -> Member | None:
-    """Make somebody a member, under the project's lock; None if he is one."""
-    made = await db.fetch_value(
+async def seat(place: Place, person: UUID, role: str, *, actor: UUID) -> Member:
+    """Make somebody a member who is none, under the project's lock. Raises `Conflict` if the
+    project is full."""
+    made = await db.execute(
         """
         INSERT INTO board.members (id, project_id, user_id, role, joined_at, version)
         SELECT $1, $2, $3, $4, $5, 1
         WHERE (SELECT count(*) FROM board.members WHERE project_id = $2) < $6
-        ON CONFLICT DO NOTHING RETURNING id
         """,
         uuid7(),
         place.project_id,
@@ -51,8 +56,8 @@ async def seat(place: Place, person: UUID, role: str, *, actor: UUID) -> Member 
         now(),
         MOST,
     )
-    if made is None:
-        return None
+    if not made:
+        raise Conflict(f"a project has at most {MOST} members")
     member = await _member(place, person)
     feed.tell(place.project_id, "MEMBER_ADDED", member, actor=actor)
     await feed.record(place.project_id, "member.added", actor=actor, subject=member.user_name)
@@ -66,22 +71,25 @@ async def _member(place: Place, either: UUID) -> Member:
     return found
 
 
-async def settle_request(place: Place, person: UUID, status: str, *, actor: UUID) -> None:
-    """Decide somebody's pending request, if he has one."""
-    request: UUID | None = await db.fetch_value(
+async def settle_requests(
+    workspace_id: UUID, projects: Sequence[UUID], person: UUID, status: str, *, actor: UUID
+) -> None:
+    """Decide somebody's pending requests in these projects, if he has any."""
+    decided: list[UUID] | None = await db.fetch_value(
         """
-        UPDATE board.join_requests SET status = $3, updated_at = $4, version = version + 1
-        WHERE project_id = $1 AND user_id = $2 AND status = 'PENDING' RETURNING id
+        WITH decided AS (
+            UPDATE board.join_requests SET status = $3, updated_at = $4, version = version + 1
+            WHERE project_id = ANY($1) AND user_id = $2 AND status = 'PENDING' RETURNING id
+        ) SELECT array_agg(id) FROM decided
         """,
-        place.project_id,
+        projects,
         person,
         status,
         now(),
     )
-    if request is not None:
-        found = await project_queries.join_request(place.workspace_id, request)
-        assert found is not None
-        feed.tell_requests(place.project_id, "join_request.updated", found, actor=actor)
+    if decided:
+        for request in await project_queries.these_requests(workspace_id, decided):
+            feed.tell_requests(request.project_id, "join_request.updated", request, actor=actor)
 
 
 async def remove_member(caller: Caller, project_id: UUID, either: UUID) -> None:
@@ -114,11 +122,9 @@ async def change_role(caller: Caller, project_id: UUID, either: UUID, role: str)
         if member.role_name == role:
             return member
         if role == "OWNER":
-            await hand_over(place, member.user_id, former=caller.user_id, actor=caller.user_id)
+            changed = await _hand_over(place, member.user_id, former=caller.user_id)
         else:
-            await _set_role(member.member_id, role)
-        await tell_role(place, member.user_id, actor=caller.user_id)
-        changed = await _member(place, member.user_id)
+            changed = await _set_role(place, member.user_id, role, actor=caller.user_id)
         await feed.record(
             project_id,
             "member.role",
@@ -129,32 +135,30 @@ async def change_role(caller: Caller, project_id: UUID, either: UUID, role: str)
     return changed
 
 
-async def _set_role(member_id: UUID, role: str) -> None:
-    await db.execute(
-        "UPDATE board.members SET role = $2, version = version + 1 WHERE id = $1", member_id, role
-    )
-
-
-async def hand_over(place: Place, person: UUID, *, former: UUID | None, actor: UUID) -> None:
-    """Make a member the owner, and the `former` one, if he stays, an ADMIN."""
-    if former is not None:
-        before = await _member(place, former)
-        await _set_role(before.member_id, "ADMIN")
-        await tell_role(place, former, actor=actor)
-    after = await _member(place, person)
-    await _set_role(after.member_id, "OWNER")
+async def _set_role(place: Place, person: UUID, role: str, *, actor: UUID) -> Member:
     await db.execute(
         """
-        UPDATE board.projects SET owner_id = $2, updated_at = $3, version = version + 1
-        WHERE id = $1
+        UPDATE board.members SET role = $3, version = version + 1
+        WHERE project_id = $1 AND user_id = $2
         """,
+        place.project_id,
+        person,
+        role,
+    )
+    member = await _member(place, person)
+    feed.tell(place.project_id, "MEMBER_UPDATED", member, actor=actor)
+    return member
+
+
+async def _hand_over(place: Place, person: UUID, *, former: UUID) -> Member:
+    """Make a member the owner, and the former one, who does it, an ADMIN."""
+    await _set_role(place, former, "ADMIN", actor=former)
+    member = await _set_role(place, person, "OWNER", actor=former)
+    await db.execute(
+        "UPDATE board.projects SET owner_id = $2, updated_at = $3 WHERE id = $1",
         place.project_id,
         person,
         now(),
     )
-    await project_queries.tell_updated(place.project_id, actor=actor)
-
-
-async def tell_role(place: Place, person: UUID, *, actor: UUID) -> None:
-    """The event of a member who has another role now."""
-    feed.tell(place.project_id, "MEMBER_UPDATED", await _member(place, person), actor=actor)
+    await feed.project_changed(place.project_id, actor=former)
+    return member

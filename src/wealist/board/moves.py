@@ -1,9 +1,7 @@
 """Moving a card: to another value of a field, to another place, or both; six statements."""
 
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from wealist.board import access, board_queries, edits, feed, ranks, values
@@ -20,8 +18,6 @@ class _Scene(Struct, frozen=True):
     """All that decides a move: how the caller stands, the column, and the neighbours."""
 
     project_name: str
-    owner_id: UUID
-    project_version: int
     standing: str | None
     role: str | None
     field_type: str | None
@@ -38,7 +34,7 @@ class _Scene(Struct, frozen=True):
 
 _READ = f"""
     SELECT {board_queries.ONE},
-        p.name, p.owner_id, p.version, "user".standing(p.workspace_id, $2), m.role,
+        p.name, "user".standing(p.workspace_id, $2), m.role,
         f.type, o.value, o.label, o.wip_limit,
         (SELECT label FROM board.options WHERE project_id = b.project_id AND field = $3
             AND value = b.custom_fields ->> $3),
@@ -94,23 +90,18 @@ async def move_board(caller: Caller, board_id: UUID, move: Move, expected: int |
         access.allow("board.write", scene.standing, scene.role, missing=NO_BOARD)
         _check(move, scene, old)
         expect(expected, old.version, old)
-        field, value = move.group_by_field_name, scene.value
-        fields: dict[str, Any] = msgspec.json.decode(old.custom_fields)
-        if fields.get(field) != value:
+        field = move.group_by_field_name
+        edit = edits.Edit(old, {}, rank=_rank(move, scene))
+        edit.fields = edit.old_fields | {field: scene.value}
+        if edit.old_fields.get(field) != scene.value:
             values.require_room(scene.label or "", scene.wip_limit, scene.others)
-        edit = edits.Edit(old, {}, fields | {field: value}, _rank(move, scene))
         place = Place(
-            old.workspace_id,
-            old.project_id,
-            scene.project_name,
-            scene.owner_id,
-            scene.project_version,
-            scene.standing,
-            scene.role,
+            old.workspace_id, old.project_id, scene.project_name, scene.standing, scene.role
         )
-        board = await edits.apply(edit, place, actor=caller.user_id, kind="board.moved")
+        board = await edits.apply(edit, actor=caller.user_id, kind="board.moved")
         edits.tell_moved(edit, board, field, actor=caller.user_id)
-        edits.notify(edit, board, place, _labels(scene, old, field), actor=caller.user_id)
+        labels = {edit.old_fields.get(field): scene.old_label, scene.value: scene.label}
+        edits.notify(edit, board, place, lambda _, value: labels[value] or "", actor=caller.user_id)
         if len(board.rank) > ranks.LONGEST:
             board = await _spread(board, caller)
     return Moved(board.id, scene.value or "", board.rank, board.version, _MESSAGE)
@@ -139,17 +130,6 @@ def _rank(move: Move, scene: _Scene) -> str | None:
     if scene.before_rank is not None:
         return ranks.between(scene.above_before, scene.before_rank)
     return None
-
-
-def _labels(scene: _Scene, old: Board, field: str) -> values.Schema:
-    """What notifications need to call the two columns by their names."""
-    before = msgspec.json.decode(old.custom_fields).get(field)
-    known = [
-        values.Option(old.id, field, value, label, None)
-        for value, label in ((before, scene.old_label), (scene.value, scene.label))
-        if isinstance(value, str) and label is not None
-    ]
-    return values.Schema.of(old.project_id, field, known)
 
 
 async def _spread(board: Board, caller: Caller) -> Board:

@@ -3,26 +3,51 @@
 import re
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from wealist.board import access, board_queries, feed
+from wealist.board import access, feed, option_queries
 from wealist.board.access import NO_OPTION, Place
-from wealist.board.option_queries import OPTION, option, require_field
-from wealist.board.project_wire import FieldOption, NewOption, OptionChange, OptionGone
-from wealist.board.values import BUILT_IN
+from wealist.board.option_queries import OPTION, option
+from wealist.board.project_wire import FieldOption, NewOption, OptionChange
+from wealist.board.values import BUILT_IN, SELECTS
 from wealist.board.wire import Change
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
+from wealist.core.text import verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
+from wealist.user import api as user
 
 MOST = 100
 """Options of one field."""
 
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 _INT4 = 2**31
+
+
+async def list_options(
+    caller: Caller, field: str | None, project_id: UUID | None
+) -> list[FieldOption]:
+    """The options of a field: of one project, or of all that the caller can see."""
+    if not field:
+        raise Invalid("is required", field="fieldType")
+    if project_id is not None:
+        await access.project(caller, project_id, "project.read")
+        await _require_field(project_id, field)
+        return await option_queries.of_project(project_id, field)
+    if field not in BUILT_IN:
+        raise Invalid("must be stage, role or importance", field="fieldType")
+    return await option_queries.of_workspaces(await user.workspaces_of(caller.user_id), field)
+
+
+async def _require_field(project_id: UUID, field: str) -> None:
+    kind = await db.fetch_value(
+        "SELECT type FROM board.fields WHERE project_id = $1 AND key = $2", project_id, field
+    )
+    if kind not in SELECTS:
+        raise Invalid("must be a field with options", field="fieldType")
 
 
 async def put_option(caller: Caller, new: NewOption) -> tuple[FieldOption, bool]:
@@ -32,13 +57,13 @@ async def put_option(caller: Caller, new: NewOption) -> tuple[FieldOption, bool]
     Clients send all options of a field again to add one (frontend need 16), and don't name the
     project: it is then the one whose settings the caller read last.
     """
-    value = _text(new.value, "value", 100)
-    label = _text(new.label, "label", 200)
+    value = verbatim(new.value, field="value", least=1, most=100)
+    label = verbatim(new.label, field="label", least=1, most=200)
     color, order = _color(new.color), _order(new.display_order)
     project_id = await _project_of(caller, new.project_id)
     async with db.transaction():
         place = await access.project(caller, project_id, "field.change", hold=True)
-        await require_field(project_id, new.field_type)
+        await _require_field(project_id, new.field_type)
         known = await db.fetch_one(
             FieldOption,
             f"""
@@ -51,15 +76,9 @@ async def put_option(caller: Caller, new: NewOption) -> tuple[FieldOption, bool]
             label,
         )
         if known is not None:
-            change = OptionChange(label, color, order)
+            change = OptionChange(label, color, order, new.wip_limit)
             return await _write(caller, place, known, change), False
         return await _insert(caller, place, new, value, label), True
-
-
-def _text(text: str, field: str, most: int) -> str:
-    if not 1 <= len(text) <= most:
-        raise Invalid(f"must have 1 to {most} characters", field=field)
-    return text
 
 
 def _color(text: str) -> str:
@@ -71,6 +90,14 @@ def _color(text: str) -> str:
 def _order(number: int) -> int:
     if not -_INT4 <= number < _INT4:
         raise Invalid("is too large", field="displayOrder")
+    return number
+
+
+def _limit(number: int | UnsetType | None) -> int | None:
+    if number is UNSET or number is None:
+        return None
+    if number >= _INT4:
+        raise Invalid("is too large", field="wipLimit")
     return number
 
 
@@ -105,7 +132,7 @@ async def _insert(
         new.color,
         new.display_order,
         False,
-        new.wip_limit,
+        _limit(new.wip_limit),
         moment,
         moment,
         1,
@@ -150,12 +177,13 @@ async def change_option(
 async def _write(
     caller: Caller, place: Place, old: FieldOption, change: OptionChange
 ) -> FieldOption:
-    label = old.label if change.label is None else _text(change.label, "label", 200)
+    label = old.label
+    if change.label is not None and change.label != old.label:
+        label = verbatim(change.label, field="label", least=1, most=200)
+        await _require_new(old, label)
     color = old.color if change.color is None else _color(change.color)
     order = old.display_order if change.display_order is None else _order(change.display_order)
-    limit = old.wip_limit if change.wip_limit is UNSET else change.wip_limit
-    if limit is not None and limit >= _INT4:
-        raise Invalid("is too large", field="wipLimit")
+    limit = old.wip_limit if change.wip_limit is UNSET else _limit(change.wip_limit)
     before = (old.label, old.color, old.display_order, old.wip_limit)
     if before == (label, color, order, limit):
         return old
@@ -190,90 +218,18 @@ async def _write(
     return new
 
 
-async def delete_option(caller: Caller, option_id: UUID, replacement: str | None) -> None:
-    """Delete an option. Cards that have it get `replacement`, else the first other option of the
-    field; in a field of several values it just disappears from them, unless one is named.
-
-    Raises `Invalid` for a system default, an unknown replacement, and the last option of a
-    built-in field that cards still have.
-    """
-    async with db.transaction():
-        place = await access.within(
-            caller, "options", option_id, "field.change", missing=NO_OPTION, hold=True
-        )
-        old = await option(option_id)
-        if old is None:
-            raise NotFound(NO_OPTION)
-        if old.is_system_default:
-            raise Invalid("a system default can't be deleted")
-        new = await _replacement(old, replacement)
-        moment = now()
-        touched = await db.fetch_value(
-            """
-            WITH changed AS (
-                UPDATE board.boards SET version = version + 1, updated_at = $5, custom_fields =
-                    CASE WHEN jsonb_typeof(custom_fields -> $2) = 'array' THEN
-                        jsonb_set(custom_fields, ARRAY[$2], (
-                            SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY place), '[]') FROM (
-                                SELECT v, min(place) AS place FROM (
-                                    SELECT CASE WHEN e = $3 THEN $4 ELSE e END AS v, place
-                                    FROM jsonb_array_elements_text(custom_fields -> $2)
-                                         WITH ORDINALITY AS t (e, place)
-                                ) renamed WHERE v IS NOT NULL GROUP BY v
-                            ) kept
-                        ))
-                    WHEN $4::text IS NULL THEN custom_fields - $2
-                    ELSE jsonb_set(custom_fields, ARRAY[$2], to_jsonb($4::text)) END
-                WHERE project_id = $1 AND (custom_fields ->> $2 = $3 OR custom_fields -> $2 ? $3)
-                RETURNING id, deleted_at
-            ) SELECT array_agg(id) FILTER (WHERE deleted_at IS NULL) FROM changed
-            """,
-            place.project_id,
-            old.field_type,
-            old.value,
-            new,
-            moment,
-        )
-        if touched and old.field_type in BUILT_IN and new is None:
-            raise Invalid("boards still have the last option of this field")
-        await db.execute("DELETE FROM board.options WHERE id = $1", option_id)
-        gone = OptionGone(option_id, place.project_id, old.field_type, old.value, new, moment)
-        feed.tell(place.project_id, "FIELD_OPTION_DELETED", gone, actor=caller.user_id)
-        await tell_one_of(place.project_id, touched or [], actor=caller.user_id)
-        await feed.record(
-            place.project_id, "option.deleted", actor=caller.user_id, subject=old.label
-        )
-
-
-async def _replacement(old: FieldOption, wanted: str | None) -> str | None:
-    """The value that takes the place of a deleted one; None in a field of several values."""
-    several = await db.fetch_value(
-        "SELECT type = 'multi_select' FROM board.fields WHERE project_id = $1 AND key = $2",
-        old.project_id,
-        old.field_type,
-    )
-    if wanted is None and several:
-        return None
-    found: str | None = await db.fetch_value(
+async def _require_new(old: FieldOption, label: str) -> None:
+    """Raise `Conflict` if another option of the field is called so: clients tell them apart, and
+    hide what is completed, by their labels."""
+    taken = await db.fetch_value(
         """
-        SELECT value FROM board.options
-        WHERE project_id = $1 AND field = $2 AND id <> $3 AND ($4::text IS NULL OR value = $4)
-        ORDER BY display_order, created_at, id LIMIT 1
+        SELECT EXISTS (SELECT FROM board.options
+                       WHERE project_id = $1 AND field = $2 AND label = $3 AND id <> $4)
         """,
         old.project_id,
         old.field_type,
+        label,
         old.option_id,
-        wanted,
     )
-    if wanted is not None and found is None:
-        raise Invalid("must be the value of another option of this field", field="replacement")
-    return found
-
-
-async def tell_one_of(project_id: UUID, touched: list[UUID], *, actor: UUID) -> None:
-    """After a change of many cards that another event tells of: one of the four events that old
-    clients know, so that they read the list again."""
-    if touched:
-        board = await board_queries.board(min(touched))
-        if board is not None:
-            feed.tell(project_id, "BOARD_UPDATED", board, actor=actor)
+    if taken:
+        raise Conflict("another option of this field has this label")

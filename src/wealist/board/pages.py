@@ -18,7 +18,7 @@ NEXT = "X-Next-Cursor"
 T = TypeVar("T")
 
 
-class Place(NamedTuple):
+class After(NamedTuple):
     """The sort key and the id of the last row of a page."""
 
     key: Any
@@ -38,10 +38,10 @@ class Window(NamedTuple):
         if limit is None:
             return cls(DEFAULT, cursor or None, kind)
         if not (limit.isascii() and limit.isdecimal() and len(limit) < 5 and int(limit) > 0):
-            raise BadRequest(f"limit: must be a number from 1 to {LONGEST}")
+            raise BadRequest(f"must be a number from 1 to {LONGEST}", field="limit")
         return cls(min(int(limit), LONGEST), cursor or None, kind)
 
-    def place(self, key: Any) -> Place | None:
+    def after(self, key: Any) -> After | None:
         """Where to go on; `key` is the type of the sort key. Raises `BadRequest` for a cursor that
         this list hasn't given."""
         if self.cursor is None:
@@ -50,10 +50,10 @@ class Window(NamedTuple):
             text = urlsafe_b64decode(self.cursor.encode() + b"=" * (-len(self.cursor) % 4))
             kind, found, row = msgspec.json.decode(text, type=tuple[str, key, UUID])
         except (ValueError, msgspec.DecodeError, UnicodeError):
-            raise BadRequest("cursor: is none that this list has given") from None
+            raise BadRequest("is none that this list has given", field="cursor") from None
         if kind != self.kind:
-            raise BadRequest("cursor: belongs to another order or list")
-        return Place(found, row)
+            raise BadRequest("belongs to another order or list", field="cursor")
+        return After(found, row)
 
 
 class Page(NamedTuple, Generic[T]):

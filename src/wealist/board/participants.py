@@ -8,6 +8,7 @@ from wealist.board.wire import Added, AddedAll, Change, Invitees, Participant
 from wealist.core import db
 from wealist.core.errors import Invalid, NotFound
 from wealist.core.identity import Caller
+from wealist.core.ids import NIL
 from wealist.user import api as user
 
 MOST = 200
@@ -26,6 +27,8 @@ async def add_participants(caller: Caller, wanted: Invitees) -> AddedAll:
     Raises `Invalid` when none could be added.
     """
     people = list(dict.fromkeys(wanted.user_ids))
+    if wanted.board_id == NIL:
+        raise Invalid("is required", field="boardId")
     async with db.transaction():
         place = await access.board(caller, wanted.board_id, "board.write", hold=True)
         old = await board_queries.board(wanted.board_id)

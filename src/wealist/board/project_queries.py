@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from wealist.board import feed, files
+from wealist.board import files
 from wealist.board.project_wire import JoinRequest, Member, Project
 from wealist.core import db
 from wealist.core.text import like
@@ -46,6 +46,12 @@ async def project(project_id: UUID) -> Project | None:
     return (await _named(found.workspace_id, [found]))[0]
 
 
+async def these(workspace_id: UUID, ids: Sequence[UUID]) -> list[Project]:
+    """Projects of one workspace by their ids."""
+    found = await db.fetch_records(f"{_PROJECT} WHERE p.id = ANY($1) ORDER BY p.id", ids)
+    return await _named(workspace_id, [_made(record) for record in found])
+
+
 async def projects(workspace_id: UUID) -> list[Project]:
     """All projects of a workspace, newest first (frontend need 1), in two statements."""
     found = await db.fetch_records(
@@ -78,21 +84,6 @@ async def search(workspace_id: UUID, text: str, page: int, limit: int) -> tuple[
     return await _named(workspace_id, [_made(record) for record in found]), total
 
 
-async def changed(project_id: UUID, *, actor: UUID) -> Project:
-    """Something that a project shows has changed: a new version, and the events."""
-    await db.execute("UPDATE board.projects SET version = version + 1 WHERE id = $1", project_id)
-    return await tell_updated(project_id, actor=actor)
-
-
-async def tell_updated(project_id: UUID, *, actor: UUID) -> Project:
-    """Tell those who look at the project, and those who see it in the workspace's list."""
-    found = await project(project_id)
-    assert found is not None
-    feed.tell(project_id, "PROJECT_UPDATED", found, actor=actor)
-    feed.tell_workspace(found.workspace_id, "project.updated", found, actor=actor)
-    return found
-
-
 _MEMBER = """
     SELECT m.id AS member_id, m.project_id, m.user_id, m.role AS role_name, m.joined_at, m.version
     FROM board.members m
@@ -103,6 +94,16 @@ async def members(workspace_id: UUID, project_id: UUID) -> list[Member]:
     """A project's members in the order of joining, with names; two statements."""
     found = await db.fetch(
         Member, f"{_MEMBER} WHERE m.project_id = $1 ORDER BY m.joined_at, m.id", project_id
+    )
+    return await _with_names(workspace_id, found, "")
+
+
+async def owners(workspace_id: UUID, projects: Sequence[UUID]) -> list[Member]:
+    """The members who own these projects of one workspace."""
+    found = await db.fetch(
+        Member,
+        f"{_MEMBER} WHERE m.project_id = ANY($1) AND m.role = 'OWNER' ORDER BY m.project_id",
+        projects,
     )
     return await _with_names(workspace_id, found, "")
 
@@ -129,21 +130,28 @@ _REQUEST = """
 async def join_requests(
     workspace_id: UUID, project_id: UUID, status: str | None
 ) -> list[JoinRequest]:
-    """A project's join requests, oldest first; an unknown status finds none."""
+    """A project's join requests, those to be decided first, then the oldest; an unknown status
+    finds none."""
     found = await db.fetch(
         JoinRequest,
         f"{_REQUEST} WHERE r.project_id = $1 AND ($2::text IS NULL OR r.status = $2) "
-        "ORDER BY r.requested_at, r.id LIMIT 1000",
+        "ORDER BY r.status <> 'PENDING', r.requested_at, r.id LIMIT 1000",
         project_id,
         status,
     )
     return await _with_names(workspace_id, found, None)
 
 
+async def these_requests(workspace_id: UUID, ids: Sequence[UUID]) -> list[JoinRequest]:
+    """Join requests by their ids."""
+    found = await db.fetch(JoinRequest, f"{_REQUEST} WHERE r.id = ANY($1) ORDER BY r.id", ids)
+    return await _with_names(workspace_id, found, None)
+
+
 async def join_request(workspace_id: UUID, request_id: UUID) -> JoinRequest | None:
     """One join request."""
-    found = await db.fetch(JoinRequest, f"{_REQUEST} WHERE r.id = $1", request_id)
-    return (await _with_names(workspace_id, found, None))[0] if found else None
+    found = await these_requests(workspace_id, [request_id])
+    return found[0] if found else None
 
 
 async def _with_names(workspace_id: UUID, rows: Sequence[T], unknown: str | None) -> list[T]:

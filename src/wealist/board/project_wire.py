@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from wealist.board.wire import Attachment, Ids, Moment
+from wealist.board.wire import Attachment, Moment
 from wealist.core.wire import Wire
 
 
@@ -41,7 +41,7 @@ class NewProject(Wire):
     description: str | None = None
     start_date: Moment | None = None
     due_date: Moment | None = None
-    attachment_ids: Ids | None = None
+    attachment_ids: list[UUID | None] | None = None
 
 
 class ProjectChange(Wire):
@@ -147,7 +147,7 @@ class NewOption(Wire):
     color: str
     display_order: int = 0
     project_id: UUID | None = None
-    wip_limit: Annotated[int, Meta(ge=1)] | None = None
+    wip_limit: Annotated[int, Meta(ge=1)] | UnsetType | None = UNSET
 
 
 class OptionChange(Wire):

@@ -1,5 +1,6 @@
-"""Finding cards: filters, text, orders and pages of a project, and one's own cards everywhere."""
+"""Finding cards: all of a project, or a page by filter, text and order; and one's own cards."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,11 +8,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from wealist.board import access, board_queries, board_views, dates
+from wealist.board import access, board_queries, dates, values
 from wealist.board.pages import Page, Window
 from wealist.board.wire import Board
 from wealist.core import db
-from wealist.core.errors import BadRequest
+from wealist.core.errors import BadRequest, Invalid
 from wealist.core.identity import Caller
 from wealist.core.params import uuid
 from wealist.core.text import like
@@ -50,6 +51,19 @@ class Wanted(Struct, frozen=True):
         )
 
 
+async def all_boards(caller: Caller, project_id: UUID, fields: str | None) -> list[Board]:
+    """All cards of a project in their order. `fields` is `customFields` as JSON: values (or ids
+    of options) that cards must have."""
+    await access.project(caller, project_id, "board.read")
+    wanted = await _fields(project_id, fields) if fields else {}
+    # A list may have many megabytes: only a few are read at once.
+    async with _full_lists:
+        return await board_queries.boards(project_id, *_conditions(wanted, 2))
+
+
+_full_lists = asyncio.Semaphore(3)
+
+
 async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board]:
     """A page of the cards of a project that fit; three statements, one more for fields.
 
@@ -60,8 +74,8 @@ async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board
     expression, kind, cast = SORTS[sort]
     window = Window.of(wanted.limit, wanted.cursor, wanted.sort or "rank")
     where, args = await _where(caller, project_id, wanted)
-    if (place := window.place(kind)) is not None:
-        args += [place.key, place.id]
+    if (after := window.after(kind)) is not None:
+        args += [after.key, after.id]
         sign = "<" if descending else ">"
         where.append(f"({expression}, b.id) {sign} (${len(args) - 1}::{cast}, ${len(args)})")
     args.append(window.limit + 1)
@@ -84,7 +98,7 @@ async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board
 def _sort(text: str | None) -> tuple[str, bool]:
     name = (text or "rank").removeprefix("-")
     if name not in SORTS:
-        raise BadRequest(f"sort: must be one of {', '.join(SORTS)}, with - for descending")
+        raise BadRequest(f"must be one of {', '.join(SORTS)}, with - for descending", field="sort")
     return name, (text or "").startswith("-")
 
 
@@ -104,17 +118,44 @@ async def _where(caller: Caller, project_id: UUID, wanted: Wanted) -> tuple[list
         me = wanted.assignee == "me"
         add("b.assignee_id = {}", caller.user_id if me else uuid(wanted.assignee, "assigneeId"))
     if wanted.fields:
-        for key, value in (await board_views.field_filter(project_id, wanted.fields)).items():
-            one, several = ({key: value}, {key: [value]})
-            add("(b.custom_fields @> {}", msgspec.json.encode(one).decode())
-            where[-1] += f" OR b.custom_fields @> ${len(args) + 1})"
-            args.append(msgspec.json.encode(several).decode())
+        conditions, sought = _conditions(await _fields(project_id, wanted.fields), len(args) + 1)
+        where += conditions
+        args += sought
     if wanted.due_from:
         add("b.due_date >= {}", dates.parse(wanted.due_from, "dueFrom"))
     if wanted.due_to:
         add("b.due_date <= {}", dates.parse(wanted.due_to, "dueTo"))
     if wanted.hide_completed == "true":
-        where.append("b.custom_fields ->> 'stage' NOT IN ('approved', 'deleted')")
+        where.append(board_queries.NOT_DONE)
+    return where, args
+
+
+async def _fields(project_id: UUID, text: str) -> dict[str, list[Any]]:
+    """The values that the query parameter `customFields` asks for, by field. Raises `Invalid` for
+    what no card of the project can have."""
+    try:
+        given = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        raise Invalid("must be a JSON object", field="customFields") from None
+    schema = await values.schema(project_id)
+    wanted = {key: schema.wanted(key, value) for key, value in given.items()}
+    if sum(map(len, wanted.values())) > values.MOST_VALUES:
+        raise Invalid(f"must be at most {values.MOST_VALUES} values", field="customFields")
+    return wanted
+
+
+def _conditions(wanted: dict[str, list[Any]], first: int) -> tuple[list[str], list[str]]:
+    """SQL for cards that have all of these values, each alone or in a list, and its arguments,
+    which are numbered from `first`."""
+    where: list[str] = []
+    args: list[str] = []
+    for key, sought in wanted.items():
+        for value in sought:
+            number = first + len(args)
+            where.append(
+                f"(b.custom_fields @> ${number}::jsonb OR b.custom_fields @> ${number + 1}::jsonb)"
+            )
+            args += [msgspec.json.encode({key: one}).decode() for one in (value, [value])]
     return where, args
 
 
@@ -124,12 +165,19 @@ async def own_boards(caller: Caller) -> list[Board]:
     found = await db.fetch(
         Board,
         f"""
-        SELECT {board_queries.MANY} {board_queries.FROM}
-        WHERE b.deleted_at IS NULL AND b.id IN (
-            SELECT id FROM board.boards WHERE assignee_id = $1
+        WITH mine AS MATERIALIZED (
+            SELECT id FROM board.boards WHERE assignee_id = $1 AND deleted_at IS NULL
             UNION SELECT board_id FROM board.participants WHERE user_id = $1
-        ) AND "user".standing(p.workspace_id, $1) IN ('OWNER', 'ADMIN', 'MEMBER')
-        ORDER BY b.updated_at DESC, b.id DESC LIMIT {OWN}
+        ), places AS MATERIALIZED (
+            SELECT DISTINCT p.id FROM mine JOIN board.boards b ON b.id = mine.id
+            JOIN board.projects p ON p.id = b.project_id
+        ), open AS MATERIALIZED (
+            SELECT p.id FROM places JOIN board.projects p ON p.id = places.id
+            WHERE "user".standing(p.workspace_id, $1) IN ('OWNER', 'ADMIN', 'MEMBER')
+        )
+        SELECT {board_queries.MANY} {board_queries.FROM}
+        JOIN mine ON mine.id = b.id JOIN open ON open.id = p.id
+        WHERE b.deleted_at IS NULL ORDER BY b.updated_at DESC, b.id DESC LIMIT {OWN}
         """,
         caller.user_id,
     )

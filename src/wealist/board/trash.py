@@ -6,16 +6,26 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
-from wealist.board import access, attachments, board_queries, feed, values
+from wealist.board import (
+    access,
+    attachments,
+    board_queries,
+    checklist_queries,
+    comment_queries,
+    feed,
+    values,
+)
 from wealist.board.access import NO_BOARD, Place
 from wealist.board.pages import Page, Window
-from wealist.board.wire import Board, BoardGone, Comment, Item
+from wealist.board.wire import Board, BoardGone, BoardRestored
 from wealist.core import db
 from wealist.core.errors import NotFound
 from wealist.core.identity import Caller
 from wealist.core.wire import now
 
 KEPT_DAYS = 30
+MOST_TOLD = 20_000
+"""Characters of comments and checklist that the event of a restored card carries."""
 
 
 async def delete_board(caller: Caller, board_id: UUID) -> None:
@@ -44,7 +54,7 @@ async def delete_board(caller: Caller, board_id: UUID) -> None:
 async def list_trash(caller: Caller, project_id: UUID, window: Window) -> Page[Board]:
     """What lies in a project's trash, last deleted first."""
     await access.project(caller, project_id, "board.read")
-    place = window.place(datetime)
+    after = window.after(datetime)
     found = await db.fetch(
         Board,
         f"""
@@ -54,8 +64,8 @@ async def list_trash(caller: Caller, project_id: UUID, window: Window) -> Page[B
         ORDER BY b.deleted_at DESC, b.id DESC LIMIT $4
         """,
         project_id,
-        place and place.key,
-        place and place.id,
+        after and after.key,
+        after and after.id,
         window.limit + 1,
     )
     page = Page.of(found, window.limit, lambda board: (board.deleted_at, board.id))
@@ -68,12 +78,10 @@ async def restore_board(caller: Caller, board_id: UUID) -> Board:
     """Take a card out of the trash, to where it was. Raises `Conflict` if its column is full."""
     async with db.transaction():
         place = await access.board(caller, board_id, "board.delete", hold=True, trashed=True)
-        return await restore(place, board_id, actor=caller.user_id)
+        return await restore(place, board_id, actor=caller.user_id, activity="board.restored")
 
 
-async def restore(
-    place: Place, board_id: UUID, *, actor: UUID, undoes: UUID | None = None
-) -> Board:
+async def restore(place: Place, board_id: UUID, *, actor: UUID, activity: str) -> Board:
     """What restoring means, for a caller who may; the project is locked already."""
     old = await board_queries.board(board_id, trashed=True)
     if old is None:
@@ -83,37 +91,40 @@ async def restore(
     await schema.make_room(fields, {})
     await db.execute(
         """
-        WITH undone AS (UPDATE board.activities SET undone = true WHERE id = $3)
+        WITH undone AS (
+            UPDATE board.activities SET undone = true
+            WHERE board_id = $1 AND kind = 'board.deleted' AND NOT undone
+        )
         UPDATE board.boards SET deleted_at = NULL, deleted_by = NULL, updated_at = $2,
                version = version + 1 WHERE id = $1
         """,
         board_id,
         moment := now(),
-        undoes,
     )
     board = structs.replace(old, deleted_at=None, updated_at=moment, version=old.version + 1)
     feed.tell(place.project_id, "BOARD_CREATED", board, actor=actor)
     await _tell_contents(place.project_id, board_id, actor=actor)
     await feed.record(
-        place.project_id,
-        "board.restored" if undoes is None else "board.undone",
-        actor=actor,
-        subject=board.title,
-        board_id=board_id,
+        place.project_id, activity, actor=actor, subject=board.title, board_id=board_id
     )
     return board
 
 
 async def _tell_contents(project_id: UUID, board_id: UUID, *, actor: UUID) -> None:
-    """What comes back with a card; who follows the events has forgotten it."""
-    detail = await board_queries.detail(board_id)
-    assert detail is not None
-    contents: list[tuple[str, Comment | Item]] = [
-        *(("COMMENT_CREATED", comment) for comment in detail.comments),
-        *(("CHECKLIST_ITEM_CREATED", item) for item in detail.checklist),
-    ]
-    for kind, payload in contents:
-        feed.tell(project_id, kind, payload, actor=actor)
+    """What comes back with a card; who follows the events has forgotten it. Long contents are not
+    sent to everybody again: whoever has the card open reads it."""
+    length: int = await db.fetch_value(
+        """
+        SELECT coalesce((SELECT sum(length(content)) FROM board.comments WHERE board_id = $1), 0)
+             + coalesce((SELECT sum(length(text)) FROM board.checklist WHERE board_id = $1), 0)
+        """,
+        board_id,
+    )
+    restored = BoardRestored(board_id, None, None)
+    if length <= MOST_TOLD:
+        restored.comments = await comment_queries.of(board_id)
+        restored.checklist = await checklist_queries.of(board_id)
+    feed.tell(project_id, "BOARD_RESTORED", restored, actor=actor)
 
 
 async def purge() -> str:
@@ -124,9 +135,9 @@ async def purge() -> str:
             ids: list[UUID] | None = await db.fetch_value(
                 """
                 SELECT array_agg(id) FROM (
-                    SELECT id FROM board.boards
-                    WHERE deleted_at < now() - make_interval(days => $1)
-                    ORDER BY deleted_at LIMIT 100 FOR UPDATE SKIP LOCKED
+                    SELECT b.id FROM board.boards b JOIN board.projects p ON p.id = b.project_id
+                    WHERE b.deleted_at < now() - make_interval(days => $1)
+                    ORDER BY b.deleted_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
                 ) old
                 """,
                 KEPT_DAYS,

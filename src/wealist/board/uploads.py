@@ -11,7 +11,7 @@ from wealist.board import access, attachments
 from wealist.board.files import FOLDER
 from wealist.board.wire import AttachmentFull, NewAttachment, Upload, UploadRequest
 from wealist.core import db, downloads, objects
-from wealist.core.errors import Invalid, NotFound
+from wealist.core.errors import Invalid, NotFound, TooMany
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
 from wealist.core.wire import now
@@ -19,6 +19,8 @@ from wealist.core.wire import now
 MAX_BYTES = 50 * 1024 * 1024
 LINK_SECONDS = 300
 TEMP_LIFE = timedelta(hours=1)
+MOST_TEMP = 200
+"""Uploads that one person may hold without attaching them."""
 
 KINDS = {"BOARD": "boards", "COMMENT": "comments", "PROJECT": "projects"}
 
@@ -89,8 +91,9 @@ async def sign_upload(caller: Caller, wanted: UploadRequest) -> Upload:
     """A link to which the browser can PUT one file within five minutes; the file is the caller's
     until he attaches it, for an hour.
 
-    The link is signed for the type as the client wrote it. A browser that doesn't know the type
-    sends none, so a link for an empty one takes any.
+    The link is signed for the size, and for the type as the client wrote it. A browser that doesn't
+    know the type sends none, so a link for an empty one takes any. Raises `TooMany` for a caller
+    who holds `MOST_TEMP` uploads already.
     """
     file = _announced(wanted.entity_type, wanted.file_name, wanted.file_size, wanted.content_type)
     if wanted.workspace_id == NIL:
@@ -99,15 +102,21 @@ async def sign_upload(caller: Caller, wanted: UploadRequest) -> Upload:
     moment = now()
     key = _key(file, wanted.workspace_id, moment)
     link = await objects.store().presign_put(
-        key, wanted.content_type.strip(), expires_in=LINK_SECONDS
+        key, wanted.content_type.strip(), size=file.size, expires_in=LINK_SECONDS
     )
     attachment_id = uuid7()
-    await db.execute(
+    # No lock: requests at the very same moment don't see each other's row, and go beyond the limit
+    # by as many as there are database connections.
+    made = await db.execute(
         """
         INSERT INTO board.attachments
             (id, workspace_id, entity_type, status, file_key, file_name, file_size, content_type,
              uploaded_by, expires_at, created_at)
-        VALUES ($1, $2, $3, 'TEMP', $4, $5, $6, $7, $8, $9, $10)
+        SELECT $1, $2, $3, 'TEMP', $4, $5, $6, $7, $8, $9, $10
+        WHERE $11 > (
+            SELECT count(*) FROM board.attachments
+            WHERE status = 'TEMP' AND expires_at > now() AND uploaded_by = $8
+        )
         """,
         attachment_id,
         wanted.workspace_id,
@@ -119,7 +128,13 @@ async def sign_upload(caller: Caller, wanted: UploadRequest) -> Upload:
         caller.user_id,
         moment + TEMP_LIFE,
         moment,
+        MOST_TEMP,
     )
+    if not made:
+        raise TooMany(
+            f"you have {MOST_TEMP} uploads that aren't attached to anything; attach or delete some",
+            retry_after=600,
+        )
     return Upload(attachment_id, link.url, key, LINK_SECONDS)
 
 
@@ -195,12 +210,7 @@ async def drop_expired() -> str:
 
 async def reconcile() -> str:
     """Delete stored files that no row knows, such as uploads after their link's row was gone."""
-    gone = 0
-    store = objects.store()
-    async for keys in objects.orphans(store, FOLDER, _known, 24 * 3600):
-        await store.delete(keys)
-        gone += len(keys)
-    return f"{gone} orphaned files deleted"
+    return f"{await objects.delete_orphans(FOLDER, _known)} orphaned files deleted"
 
 
 async def _known(keys: object) -> set[str]:

@@ -6,9 +6,10 @@ or its label.
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from wealist.board import dates
@@ -20,6 +21,8 @@ BUILT_IN = ("stage", "importance", "role")
 SELECTS = ("select", "single_select", "multi_select")
 LONGEST_TEXT = 2000
 MOST_VALUES = 50
+MOST_BYTES = 16 << 10
+"""All values of a card as JSON; lists show thousands of cards."""
 
 
 class Option(Struct, frozen=True):
@@ -45,11 +48,6 @@ class Schema:
         for option in options:
             self.options[option.field].append(option)
 
-    @classmethod
-    def of(cls, project_id: UUID, field: str, options: list[Option]) -> Self:
-        """A part of a schema: one field with the options that matter."""
-        return cls(project_id, [_Field(field, "select")], options)
-
     def find(self, field: str, given: str) -> Option | None:
         """The option that a value, an id or a label names."""
         of = self.options.get(field, [])
@@ -66,19 +64,36 @@ class Schema:
         return ", ".join(str(known.get(one, one)) for one in values if one not in (None, ""))
 
     def check(self, given: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole new content of `customFields`: `given` replaces `old`, except that a built-in
-        field that is absent keeps its value, or gets the first option. Raises `Invalid`."""
-        found: dict[str, Any] = {}
+        """The new content of `customFields`. A field that `given` doesn't name keeps its value:
+        clients that know only the built-in fields shall not erase the others. A null clears a
+        field of the project's own; a built-in one has always a value, at first that of its first
+        option. Raises `Invalid`."""
+        found = dict(old)
         for key, value in given.items():
             if key not in self.types:
-                raise Invalid("is no field of this project", field=_name(key))
+                raise Invalid("is no field of this project", field=name_of(key))
             if value is None and key not in BUILT_IN:
-                continue
-            found[key] = self._check(key, self.types[key], value)
+                found.pop(key, None)
+            else:
+                found[key] = self._check(key, self.types[key], value)
         for key in BUILT_IN:
-            if key not in found and (key in old or self.options.get(key)):
-                found[key] = old[key] if key in old else self.options[key][0].value
+            if key not in found and self.options.get(key):
+                found[key] = self.options[key][0].value
+        if len(msgspec.json.encode(found)) > MOST_BYTES:
+            raise Invalid(f"must have at most {MOST_BYTES >> 10} KB together", field="customFields")
         return found
+
+    def wanted(self, key: str, given: Any) -> list[Any]:
+        """The values that a filter asks a field for; options also by id or label. Raises
+        `Invalid`."""
+        if key not in self.types:
+            raise Invalid("is no field of this project", field=name_of(key))
+        sought = given if isinstance(given, list) else [given]
+        if self.types[key] not in SELECTS:
+            return sought
+        if not all(isinstance(one, str) for one in sought):
+            raise Invalid("must be the value of an option", field=name_of(key))
+        return [option.value if (option := self.find(key, one)) else one for one in sought]
 
     def _check(self, key: str, kind: str, value: Any) -> Any:
         match kind:
@@ -88,13 +103,13 @@ class Schema:
                 return list(dict.fromkeys(self._option(key, one) for one in _several(key, value)))
             case "text":
                 if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-                    raise Invalid(f"must be text of at most {LONGEST_TEXT}", field=_name(key))
+                    raise Invalid(f"must be text of at most {LONGEST_TEXT}", field=name_of(key))
                 return value
             case "number":
                 if isinstance(value, bool) or not isinstance(value, int | float):
-                    raise Invalid("must be a number", field=_name(key))
+                    raise Invalid("must be a number", field=name_of(key))
                 if not abs(value) < 1e15:
-                    raise Invalid("must be below 10^15", field=_name(key))
+                    raise Invalid("must be below 10^15", field=name_of(key))
                 return value
             case "date":
                 return _day(key, value)
@@ -106,7 +121,7 @@ class Schema:
     def _option(self, key: str, given: Any) -> str:
         option = self.find(key, given) if isinstance(given, str) else None
         if option is None:
-            raise Invalid("must be the value of an option of this field", field=_name(key))
+            raise Invalid("must be the value of an option of this field", field=name_of(key))
         return option.value
 
     def people(self, values: Mapping[str, Any]) -> dict[UUID, str]:
@@ -115,38 +130,35 @@ class Schema:
         for key, value in values.items():
             if self.types.get(key) in ("single_user", "multi_user"):
                 for one in value if isinstance(value, list) else [value]:
-                    found[UUID(one)] = _name(key)
+                    found[UUID(one)] = name_of(key)
         return found
-
-    def require_present(self, fields: Mapping[str, Any]) -> None:
-        """Raise `Conflict` if a value is no longer one: its option or field has been deleted."""
-        for key, value in fields.items():
-            known = {option.value for option in self.options.get(key, [])}
-            lost = self.types.get(key) in SELECTS and not _set(value) <= known
-            if key not in self.types or lost:
-                raise Conflict(f"the old value of {key} doesn't exist any more")
 
     async def make_room(self, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
         """Raise `Conflict` if a value that is new on a card has as many cards as it may."""
-        for key, options in self.options.items():
-            entered = _set(new.get(key)) - _set(old.get(key))
-            for option in options:
-                if option.value in entered and option.wip_limit is not None:
-                    await _require_room(self.project_id, option)
-
-
-async def _require_room(project_id: UUID, option: Option) -> None:
-    count = await db.fetch_value(
-        """
-        SELECT count(*) FROM board.boards
-        WHERE project_id = $1 AND deleted_at IS NULL
-          AND (custom_fields ->> $2 = $3 OR custom_fields -> $2 ? $3)
-        """,
-        project_id,
-        option.field,
-        option.value,
-    )
-    require_room(option.label, option.wip_limit, count)
+        limited = [
+            option
+            for key, options in self.options.items()
+            if (entered := _set(new.get(key)) - _set(old.get(key)))
+            for option in options
+            if option.value in entered and option.wip_limit is not None
+        ]
+        if not limited:
+            return
+        counts: list[int] = await db.fetch_value(
+            """
+            SELECT array_agg((
+                SELECT count(*) FROM board.boards b
+                WHERE b.project_id = $1 AND b.deleted_at IS NULL
+                  AND b.custom_fields -> field ? value
+            ) ORDER BY place)
+            FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (field, value, place)
+            """,
+            self.project_id,
+            [option.field for option in limited],
+            [option.value for option in limited],
+        )
+        for option, count in zip(limited, counts, strict=True):
+            require_room(option.label, option.wip_limit, count)
 
 
 def require_room(label: str, limit: int | None, count: int | None) -> None:
@@ -174,8 +186,9 @@ async def schema(project_id: UUID) -> Schema:
     return Schema(project_id, fields, options)
 
 
-def _name(key: str) -> str:
-    return f"customFields.{key}"
+def name_of(key: str) -> str:
+    """How errors call a field."""
+    return f"customFields.{key[:50]}"
 
 
 def _set(value: Any) -> set[str]:
@@ -184,7 +197,7 @@ def _set(value: Any) -> set[str]:
 
 def _several(key: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > MOST_VALUES:
-        raise Invalid(f"must be a list of at most {MOST_VALUES}", field=_name(key))
+        raise Invalid(f"must be a list of at most {MOST_VALUES}", field=name_of(key))
     return value
 
 
@@ -192,7 +205,7 @@ def _person(key: str, value: Any) -> str:
     try:
         return str(UUID(value)) if isinstance(value, str) else _raise()
     except ValueError:
-        raise Invalid("must be a user's id", field=_name(key)) from None
+        raise Invalid("must be a user's id", field=name_of(key)) from None
 
 
 def _raise() -> str:
@@ -201,10 +214,10 @@ def _raise() -> str:
 
 def _day(key: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise Invalid("must be a date", field=_name(key))
+        raise Invalid("must be a date", field=name_of(key))
     try:
         return date.fromisoformat(value).isoformat()
     except ValueError:
-        moment = dates.parse(value, _name(key))
+        moment = dates.parse(value, name_of(key))
         assert moment is not None
         return moment.date().isoformat()

@@ -156,11 +156,11 @@ class NewBoard(Wire):
     title: str | None = None
     content: str | None = None
     custom_fields: dict[str, Any] | None = None
-    assignee_id: UUID | UnsetType | None = UNSET
+    assignee_id: str | UnsetType | None = UNSET
     start_date: Moment | None = None
     due_date: Moment | None = None
     participants: Ids | None = None
-    attachment_ids: Ids | None = None
+    attachment_ids: list[UUID | None] | None = None
     name: str | None = None
     description: str | None = None
     workspace_id: UUID | None = None
@@ -220,6 +220,15 @@ class BoardsReordered(Wire):
 
 class BoardGone(Wire):
     board_id: UUID
+
+
+class BoardRestored(Wire):
+    """What hangs on a card that is back from the trash; null where it is too long for an event:
+    read the card."""
+
+    board_id: UUID
+    comments: list[Comment] | None
+    checklist: list[Item] | None
 
 
 class Change(Wire):

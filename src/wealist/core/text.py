@@ -1,4 +1,4 @@
-"""Text that people type: trimmed, measured, and free of invisible control characters."""
+"""Text that people type: measured; names are trimmed, too, and free of control characters."""
 
 import re
 from urllib.parse import urlsplit
@@ -24,6 +24,13 @@ def optional(text: str, *, field: str, limit: int) -> str:
     if _CONTROL.search(clean):
         raise Invalid("must not contain control characters", field=field)
     return clean
+
+
+def verbatim(text: str, *, field: str, least: int = 0, most: int) -> str:
+    """Text as it was typed, of `least` to `most` characters. Raises `Invalid` naming `field`."""
+    if not least <= len(text) <= most:
+        raise Invalid(f"must have {least} to {most} characters", field=field)
+    return text
 
 
 def web_address(text: str, *, field: str) -> str:
