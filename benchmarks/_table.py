@@ -1,6 +1,12 @@
 """The table a benchmark prints: what was measured, and the bound it must keep."""
 
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
+
+import uvloop
 
 
 class Row(NamedTuple):
@@ -26,3 +32,15 @@ def show(rows: list[Row]) -> int:
         measured = f"{row.measured:.4g} {row.unit}"
         print(f"   {row.what:<{width}}  {measured:>12}  {bound:>12}  {verdict}")
     return 0 if all(row.kept for row in rows) else 1
+
+
+def run(title: str, measure: Callable[[Path], Awaitable[list[Row]]]) -> int:
+    """Say what is measured, measure it in a folder of its own, and show it."""
+    print(title)
+
+    async def main() -> list[Row]:
+        with tempfile.TemporaryDirectory(prefix="wealist-bench-") as place:
+            return await measure(Path(place))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return show(runner.run(main()))

@@ -5,21 +5,17 @@ characters. What counts is the CPU of the server's process.
 """
 
 import asyncio
-import os
+import contextlib
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
-import uvloop
 from benchmarks import _sockets
-from benchmarks._table import Row, show
-from benchmarks.start import free_port
-from benchmarks.workspaces_list import person, post, until_ready
+from benchmarks._servers import free_port, person, project, started, until_ready
+from benchmarks._table import Row, run
 
 from wealist.embedded.postgres import Postgres
 
@@ -34,95 +30,34 @@ WIRE = 304
 """Bytes of a frame of 300 characters."""
 
 
-def started(module: str, port: int, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, str(port)],
-            cwd=Path(__file__).parents[1],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=file,
-            stderr=file,
-        )
-
-
 class Target:
     """A server, and how to have it send frames to everybody."""
 
-    def __init__(self, process: subprocess.Popen[bytes], order: str) -> None:
+    def __init__(self, process: psutil.Popen, order: str) -> None:
         self.process, self.order = process, order
-        self.seen = psutil.Process(process.pid)
 
     def cpu(self) -> float:
-        times = self.seen.cpu_times()
+        times = self.process.cpu_times()
         return float(times.user + times.system)
 
     async def round(self, frames: int) -> float:
         """Deliveries for each second of CPU."""
         before, heard = self.cpu(), _sockets.Client.received
-        assert self.process.stdin is not None
         self.process.stdin.write(f"{self.order}{frames}\n".encode())
         self.process.stdin.flush()
         await _sockets.received(heard + frames * SOCKETS * WIRE)
         return frames * SOCKETS / (self.cpu() - before)
 
 
-def project(port: int, token: str) -> str:
-    workspace = post(port, "/svc/user/api/workspaces/create", {"workspaceName": "Bench"}, token)
-    body = {"workspaceId": workspace["workspaceId"], "name": "Bench"}
-    made: str = post(port, "/svc/board/api/projects", body, token)["data"]["projectId"]
-    return made
-
-
 async def measure(folder: Path) -> list[Row]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
     postgres = await Postgres.start(folder / "postgres")
-    env = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": postgres.url,
-        "ENABLE_TEST_AUTH": "true",
-        "RATE_LIMIT_ENABLED": "false",
-        "WEALIST_DATA_DIR": str(folder / "data"),
-        "WEALIST_SOCKETS_PER_USER": "100000",
-    }
-    ports = free_port(), free_port()
-    bare = started("benchmarks._fanout_bare", ports[0], env, folder / "bare.log")
-    ours = started("benchmarks._fanout_ours", ports[1], env, folder / "ours.log")
-    clients: list[Any] = []
     try:
-        until_ready(psutil.Process(bare.pid), ports[0], "/", folder / "bare.log")
-        until_ready(
-            psutil.Process(ours.pid), ports[1], "/svc/user/health/ready", folder / "ours.log"
-        )
-        token, _ = person(ports[1])
-        of = project(ports[1], token)
-        door = f"/svc/board/ws/project/{of}?token={token}"
-        targets = Target(bare, ""), Target(ours, f"{of} ")
-        rates: tuple[list[float], list[float]] = [], []
-        groups = [
-            await _sockets.connect(["/"] * SOCKETS, ports[0]),
-            await _sockets.connect([door] * SOCKETS, ports[1]),
-        ]
-        await asyncio.sleep(0.5)
-        for target in targets:
-            await target.round(FRAMES // 4)
-        for _ in range(ROUNDS):
-            for target, found in zip(targets, rates, strict=True):
-                found.append(await target.round(FRAMES))
-        for client in [one for group in groups for one in group]:
-            client.transport.abort()
-        await asyncio.sleep(1)
-        before = targets[1].seen.memory_info().rss
-        clients += await _sockets.connect([door] * IDLE, ports[1])
-        await asyncio.sleep(1)
-        idle = (targets[1].seen.memory_info().rss - before) / IDLE / 1024
+        with both(folder, postgres.url) as (bare, ours, door, ports):
+            rates = await race((bare, ours), (["/"] * SOCKETS, [door] * SOCKETS), ports)
+            idle = await kilobytes(ours, door, ports[1])
     finally:
-        for client in clients:
-            client.transport.abort()
-        for process in (bare, ours):
-            process.terminate()
-            process.wait(30)
         await postgres.stop()
     ratio = statistics.median(our / its for our, its in zip(rates[1], rates[0], strict=True))
     bare_rate, our_rate = statistics.median(rates[0]), statistics.median(rates[1])
@@ -136,13 +71,61 @@ async def measure(folder: Path) -> list[Row]:
     ]
 
 
-def main() -> int:
-    print(f"{FRAMES} frames to {SOCKETS} sockets, median of {ROUNDS} rounds")
+@contextlib.contextmanager
+def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target, str, tuple[int, int]]]:
+    """The bare server and ours, the path of ours that a socket opens, and their ports."""
+    env = {
+        "DATABASE_URL": database_url,
+        "ENABLE_TEST_AUTH": "true",
+        "RATE_LIMIT_ENABLED": "false",
+        "WEALIST_DATA_DIR": str(folder / "data"),
+        "WEALIST_SOCKETS_PER_USER": "100000",
+    }
+    ports = free_port(), free_port()
+    logs = folder / "bare.log", folder / "ours.log"
     with (
-        tempfile.TemporaryDirectory(prefix="wealist-bench-") as place,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        started(["benchmarks._fanout_bare", str(ports[0])], {}, logs[0]) as bare,
+        started(["benchmarks._fanout_ours", str(ports[1])], env, logs[1]) as ours,
     ):
-        return show(runner.run(measure(Path(place))))
+        until_ready(bare, ports[0], "/", logs[0])
+        until_ready(ours, ports[1], "/svc/user/health/ready", logs[1])
+        token, _ = person(ports[1])
+        of = project(ports[1], token)
+        door = f"/svc/board/ws/project/{of}?token={token}"
+        yield Target(bare, ""), Target(ours, f"{of} "), door, ports
+
+
+async def race(
+    targets: tuple[Target, Target], paths: tuple[list[str], list[str]], ports: tuple[int, int]
+) -> tuple[list[float], list[float]]:
+    """Rounds of each, in turns, so that a busy machine is equally unkind to both."""
+    rates: tuple[list[float], list[float]] = [], []
+    groups = [await _sockets.connect(*one) for one in zip(paths, ports, strict=True)]
+    await asyncio.sleep(0.5)
+    for target in targets:
+        await target.round(FRAMES // 4)
+    for _ in range(ROUNDS):
+        for target, found in zip(targets, rates, strict=True):
+            found.append(await target.round(FRAMES))
+    for client in [one for group in groups for one in group]:
+        client.transport.abort()
+    await asyncio.sleep(1)
+    return rates
+
+
+async def kilobytes(ours: Target, door: str, port: int) -> float:
+    """What an idle socket keeps in the server's memory."""
+    before = ours.process.memory_info().rss
+    clients = await _sockets.connect([door] * IDLE, port)
+    await asyncio.sleep(1)
+    found = (ours.process.memory_info().rss - before) / IDLE / 1024
+    for client in clients:
+        client.transport.abort()
+    return float(found)
+
+
+def main() -> int:
+    return run(f"{FRAMES} frames to {SOCKETS} sockets, median of {ROUNDS} rounds", measure)
 
 
 if __name__ == "__main__":

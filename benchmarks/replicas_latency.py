@@ -11,7 +11,6 @@ import itertools
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +18,9 @@ from time import perf_counter, time
 from typing import ClassVar
 
 import msgspec
-import uvloop
+from benchmarks._servers import free_port, started, until_ready
 from benchmarks._sockets import Client
-from benchmarks._table import Row, show
-from benchmarks.start import free_port
-from benchmarks.workspaces_list import started, until_ready
+from benchmarks._table import Row, run
 from tests.live.keys import new_private_key
 
 from wealist.doctor.realtime.account import API, Account, Scratch
@@ -35,6 +32,8 @@ PER_SECOND = 200
 SECONDS = 20
 PENS = 16
 MARK = b'"at":"'
+LENGTH = 27
+"""Of a time with microseconds and `Z`."""
 P50_MS, P99_MS = 10.0, 50.0
 
 
@@ -42,14 +41,18 @@ class Watch(Client):
     """Notes when each frame came, and the time of its commit as it stands in it."""
 
     seen: ClassVar[list[tuple[float, bytes]]] = []
+    _rest = b""
 
     def data_received(self, data: bytes) -> None:
         moment = time()
         super().data_received(data)
+        data = self._rest + data
         at = data.find(MARK)
-        while at >= 0:
-            Watch.seen.append((moment, data[at + len(MARK) : at + len(MARK) + 27]))
-            at = data.find(MARK, at + 1)
+        while 0 <= at <= len(data) - len(MARK) - LENGTH:
+            Watch.seen.append((moment, data[at + len(MARK) : at + len(MARK) + LENGTH]))
+            at = data.find(MARK, at + len(MARK))
+        # A mark may be cut in two; the rest of it comes with the next read.
+        self._rest = data[at:] if at >= 0 else data[1 - len(MARK) :]
 
 
 async def listen(urls: list[str], project: str, token: str) -> list[Watch]:
@@ -172,12 +175,9 @@ def _seconds(text: bytes) -> float:
 
 
 def main() -> int:
-    print(f"{PER_SECOND} events/s to {SOCKETS} sockets on two replicas, {SECONDS} seconds")
-    with (
-        tempfile.TemporaryDirectory(prefix="wealist-bench-") as place,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        return show(runner.run(measure(Path(place))))
+    return run(
+        f"{PER_SECOND} events/s to {SOCKETS} sockets on two replicas, {SECONDS} seconds", measure
+    )
 
 
 if __name__ == "__main__":

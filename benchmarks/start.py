@@ -4,10 +4,8 @@ Starts the real command on an embedded PostgreSQL, as a person does, and asks it
 """
 
 import contextlib
-import http.client
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,26 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from benchmarks._servers import answers, free_port
 from benchmarks._table import Row, show
 
 WARM_STARTS = 5
 PATIENCE = 60.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def answers(port: int, path: str = "/svc/user/health/ready") -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 @contextlib.contextmanager

@@ -8,28 +8,22 @@ don't.
 
 import asyncio
 import contextlib
-import http.client
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 import uvloop
 from benchmarks import _bare, _load
+from benchmarks._servers import WORKSPACES, free_port, person, started, until_ready
 from benchmarks._table import Row, show
-from benchmarks.start import answers, free_port
 
 from wealist.embedded.postgres import Postgres
 
 BOUND = 2.5
-WORKSPACES = 5
 CONNECTIONS = 16
 WARM_UP = 2_000
 REQUESTS = 6_000
@@ -55,61 +49,6 @@ class Round(NamedTuple):
 
     micros: float
     per_second: float
-
-
-@contextlib.contextmanager
-def started(command: list[str], env: Mapping[str, str], output: Path) -> Iterator[psutil.Process]:
-    """A server process that ends with the block."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with output.open("wb") as file:
-        child = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=Path(__file__).parents[1],
-            env={**inherited, **env},
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield psutil.Process(child.pid)
-    finally:
-        child.terminate()
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-
-
-def until_ready(process: psutil.Process, port: int, path: str, output: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not answers(port, path):
-        if process.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:
-            raise SystemExit(output.read_text() or f"nobody answers on port {port}")
-        time.sleep(0.02)
-
-
-def post(port: int, path: str, body: Mapping[str, Any], token: str = "") -> dict[str, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    connection.request("POST", path, json.dumps(body), headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    if answer.status >= 300:
-        raise SystemExit(f"POST {path}: {answer.status} {text.decode()}")
-    found: dict[str, Any] = json.loads(text)
-    return found
-
-
-def person(port: int) -> tuple[str, str]:
-    """Somebody with a few workspaces: his access token and his id."""
-    signed_in = post(port, "/svc/auth/api/test/token", {"email": "ann@example.com", "name": "Ann"})
-    token = signed_in["accessToken"]
-    for number in range(WORKSPACES):
-        body = {"workspaceName": f"Workspace {number}", "workspaceDescription": "What we do here"}
-        post(port, f"{USER}/create", body, token)
-    return token, signed_in["userId"]
 
 
 async def load(target: Target, times: int) -> Round:
