@@ -4,17 +4,19 @@
 """
 
 import asyncio
+import contextvars
 import errno
 import socket
+from functools import partial
 from typing import Any
 
 import uvicorn
 from litestar.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from websockets import http11
 
 from wealist.core.settings import Settings
-from wealist.socket_protocol import SocketProtocol
+from wealist.socket_protocol import CLOSE_SECONDS, SocketProtocol
 
 HEAD_BYTES = 32 << 10
 """Largest request line and headers together, and the most that may come between two pieces of a
@@ -45,7 +47,8 @@ class Protocol(HttpToolsProtocol):
     """HTTP/1.1 whose request head is bounded in bytes and in time; uvicorn bounds neither.
 
     Trailers are thrown away: uvicorn would add them to the headers of the request, behind the
-    back of a proxy that has checked those.
+    back of a proxy that has checked those. A client that takes nothing of its answer any more is
+    cut off some seconds after that has ended: a closed transport would wait for it for ever.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,11 +58,41 @@ class Protocol(HttpToolsProtocol):
         self._too_large = False
         self._upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._cut: asyncio.TimerHandle | None = None
         self._expect(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        if self._cut is not None:
+            self._cut.cancel()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # uvicorn's own, which tells nobody when it has ended.
+        task = self.loop.create_task(cycle.run_asgi(app), context=contextvars.Context())
+        self.tasks.add(task)
+        task.add_done_callback(partial(self._answered, cycle))
+
+    def _answered(self, cycle: RequestResponseCycle, task: "asyncio.Task[None]") -> None:
+        self.tasks.discard(task)
+        if self.transport.is_closing() and not cycle.disconnected:
+            self._close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called by uvicorn when no other request has come for a while."""
+        self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        if self._cut is None:
+            self._cut_unless_read(None)
+
+    def _cut_unless_read(self, before: int | None) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left == before:
+            self.transport.abort()
+        else:
+            self._cut = self.loop.call_later(CLOSE_SECONDS, self._cut_unless_read, left)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -121,7 +154,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def _expect(self, seconds: float) -> None:
-        self._deadline = self.loop.call_later(seconds, self.transport.close)
+        self._deadline = self.loop.call_later(seconds, self._close)
 
     def _arrived(self) -> None:
         if self._deadline is not None:

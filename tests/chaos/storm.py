@@ -3,11 +3,13 @@
 Two replicas, one PostgreSQL, one Valkey, all real processes. In turn a replica is killed (-9) and
 replaced, Valkey dies and comes back empty, PostgreSQL restarts, and a member is removed; one
 client never reads. At the end every reader must have had every event once and in order, no
-acknowledged write may be missing, and the removed member must have heard nothing after it.
+acknowledged write may be missing, the removed member must have heard nothing after it, and the
+client that never reads must have been let go.
 """
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -26,6 +28,8 @@ from wealist.embedded.valkey import Valkey
 Say = Callable[[str], None]
 
 SETTLE_SECONDS = 60.0
+MOST_DROWNING = 1_500
+"""Comments of 9 KB: more than all buffers between a server and a client hold together."""
 
 
 class Size(Struct, frozen=True):
@@ -106,10 +110,11 @@ class Storm:
         for reader in (*self.readers, self.guest):
             stack.push_async_callback(reader.stop)
             await reader.begin()
-        await stack.enter_async_context(self._deaf(owner))
+        deaf = await stack.enter_async_context(self._deaf(owner))
         faults = asyncio.create_task(self._faults(member))
         await self._write(owner)
         await faults
+        await self._drown(owner, deaf)
         await self._judge()
 
     def _account(self, name: str) -> Account:
@@ -121,7 +126,7 @@ class Storm:
         return Reader(account, project, self.urls, door, f"reader {number} ({door})")
 
     @contextlib.asynccontextmanager
-    async def _deaf(self, owner: Account) -> AsyncIterator[None]:
+    async def _deaf(self, owner: Account) -> AsyncIterator[asyncio.StreamReader]:
         """A client that shakes hands and then never reads."""
         host, _, port = self.urls[0].removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
@@ -134,9 +139,35 @@ class Storm:
         head = await reader.readuntil(b"\r\n\r\n")
         assert b" 101 " in head, head
         try:
-            yield
+            yield reader
         finally:
             writer.transport.abort()
+
+    async def _drown(self, owner: Account, deaf: asyncio.StreamReader) -> None:
+        """Write until the replica has had enough of the client that never reads; then its
+        connection must have an end."""
+        for number in range(MOST_DROWNING):
+            if await self._overflows() > 0:
+                break
+            text = f"{number} " + "x" * 9_000
+            body = {"boardId": self.scratch.cards[number % len(self.scratch.cards)]}
+            await owner.call("POST", f"{API}/comments", body | {"content": text})
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while await deaf.read(1 << 20):
+                    pass
+        except ConnectionError:
+            pass
+        except TimeoutError:
+            self.outcome.complaints.append("a client that never reads is still held")
+
+    async def _overflows(self) -> float:
+        """How many connections the first replica has closed because they read too slowly."""
+        async with self.replicas[0].client(internal=True) as http:
+            text = (await http.get("/metrics")).text
+        found = re.search(r"^wealist_live_overflows_total (\S+)$", text, re.MULTILINE)
+        assert found, "the metric is missing"
+        return float(found[1])
 
     # --- what people do ----------------------------------------------------------------------
 

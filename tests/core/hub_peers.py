@@ -2,24 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from time import monotonic
 from uuid import UUID, uuid4
 
 from msgspec import Struct
 
 from wealist.core import db, events, frames
-from wealist.core.bus import Bus
+from wealist.core.bus import Bus, LocalBus
 from wealist.core.events import Event
 from wealist.core.frames import Cursor, Frame
 from wealist.core.hub import Hub
 from wealist.core.hub_watch import Pace
+from wealist.core.outbox import Outbox
 
 QUICK = Pace(check=0.2, alone=0.05, patience=0.01)
 
 
 class Said(Struct):
     number: int
+
+
+class Much(Struct):
+    text: str
 
 
 def plain(event: Event, epoch: str) -> bytes:
@@ -39,6 +44,25 @@ def family(name: str = "test") -> Iterator[None]:
 
 def channel() -> str:
     return f"test:{uuid4()}"
+
+
+class Deaf(LocalBus):
+    """A bus over which nothing arrives until it is told to hear, and that tells nobody."""
+
+    def __init__(self, *, hears: bool = False) -> None:
+        super().__init__()
+        self.hears = hears
+
+    async def publish_many(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        if self.hears:
+            await super().publish_many(messages)
+
+
+async def say_much(name: str, count: int, size: int) -> None:
+    """Write large events, one transaction."""
+    async with db.transaction():
+        for _ in range(count):
+            events.append(name, "said", Much("x" * size), actor=None)
 
 
 async def say(name: str, *numbers: int, revokes: UUID | None = None) -> None:
@@ -90,6 +114,42 @@ class Ear:
     @property
     def control(self) -> list[str]:
         return [frame.text for frame in self.frames if '"payload"' not in frame.text]
+
+
+class Client:
+    """A connection with a real outbox, which takes `pause` seconds for a frame; one that is `deaf`
+    takes none."""
+
+    def __init__(self, *, deaf: bool = False, pause: float = 0) -> None:
+        self.deaf, self.pause = deaf, pause
+        self.seqs: list[int] = []
+        self.codes: list[int] = []
+        self.outbox = Outbox(uuid4(), self._write, self._close)
+
+    async def _write(self, frame: Frame) -> None:
+        if self.deaf:
+            await asyncio.Event().wait()
+        await asyncio.sleep(self.pause)
+        if '"payload"' in frame.text:
+            self.seqs.append(frame.seq)
+
+    async def _close(self, code: int, reason: str) -> None:
+        self.codes.append(code)
+
+    @classmethod
+    async def on(
+        cls,
+        hub: Hub,
+        name: str,
+        since: Cursor | None = None,
+        *,
+        deaf: bool = False,
+        pause: float = 0,
+    ) -> "Client":
+        """A client that has joined."""
+        client = cls(deaf=deaf, pause=pause)
+        await hub.join(name, client.outbox, since, authorize=allowed, greeting=silent)
+        return client
 
 
 async def allowed() -> None:

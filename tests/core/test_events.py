@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import Context
 from datetime import date, timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -113,6 +114,55 @@ async def test_retention_drops_whole_days_and_says_where_history_begins(server: 
     await events.keep_partitions(ahead=2)
 
 
+async def test_retention_and_writers_of_old_channels_never_wait_for_each_other(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that holds the log and wants the channel, when retention has had the channel."""
+    day = date(2020, 1, 1)
+    await events._make(day)
+    await say("a", "old")
+    await db.execute("UPDATE core.event SET at = '2020-01-01 12:00Z'")
+    raise_floor = events._raise_floor
+    writers: list[asyncio.Task[Any]] = []
+
+    async def raised(table: str, before: date) -> None:
+        await raise_floor(table, before)
+        writers.append(apart(say("a", "new", pause=0.3)))
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(events, "_raise_floor", raised)
+    await events._drop(day)
+    await asyncio.gather(*writers)
+    position = await events.position("a")
+    assert (position.floor, position.top) == (1, 2)
+    assert day not in await events._days()
+
+
+async def test_retention_waits_for_a_long_transaction_without_making_writers_wait(
+    server: Server,
+) -> None:
+    day = date(2020, 1, 1)
+    await events._make(day)
+
+    async def long() -> None:
+        async with db.transaction():
+            await db.fetch_value("SELECT count(*) FROM core.event")
+            await asyncio.sleep(1.5)
+
+    holding = apart(long())
+    await asyncio.sleep(0.1)
+    dropping = apart(events._drop(day))
+    slowest = 0.0
+    while not holding.done():
+        began = monotonic()
+        await say("a", "quick")
+        slowest = max(slowest, monotonic() - began)
+        await asyncio.sleep(0.01)
+    await dropping
+    assert slowest < 1
+    assert day not in await events._days()
+
+
 async def test_callbacks_run_after_the_outermost_commit_only(server: Server) -> None:
     calls: list[str] = []
 
@@ -142,3 +192,55 @@ async def test_a_failing_callback_does_not_undo_the_commit(server: Server) -> No
         db.after_commit(done.append, 1)
     assert done == [1]
     assert (await events.position("a")).top == 1
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+async def test_what_is_committed_is_told_though_the_request_is_cancelled(
+    server: Server, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    release, entered = db.engine.release, asyncio.Event()
+
+    async def slowly(connection: Any) -> None:
+        entered.set()
+        await asyncio.sleep(0.05)
+        await release(connection)
+
+    told: list[str] = []
+
+    async def write() -> None:
+        async with db.transaction():
+            events.append("a", "said", Said("x"), actor=None)
+            db.after_commit(told.append, "x")
+            if when == "before":
+                entered.set()
+
+    monkeypatch.setattr(db.engine, "release", slowly)
+    task = apart(write())
+    await entered.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    async with asyncio.timeout(2):
+        while told != ["x"]:
+            await asyncio.sleep(0.01)
+    assert (await events.position("a")).top == 1
+    assert db.pool_state()["in_use"] == 0
+
+
+async def test_a_connection_that_cannot_be_given_back_hides_no_commit(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = db.engine.release
+
+    async def fail(connection: Any) -> None:
+        await release(connection)
+        raise OSError("broken")
+
+    monkeypatch.setattr(db.engine, "release", fail)
+    told: list[str] = []
+    async with db.transaction():
+        db.after_commit(told.append, "x")
+        with pytest.raises(ZeroDivisionError):
+            async with db.transaction():
+                raise ZeroDivisionError
+    assert told == ["x"]

@@ -60,6 +60,30 @@ async def test_what_is_written_while_redis_is_away_arrives_once_and_in_order(
     await soon(lambda: late.seqs == [5], within=10)
 
 
+async def test_somebody_who_comes_while_very_many_leave_is_not_left_deaf(valkey: Valkey) -> None:
+    async with replica(valkey.url) as bus:
+        names = [f"many:{number:04}" for number in range(1500)]
+        undos = await asyncio.gather(*(bus.subscribe(name, lambda _: None) for name in names))
+        assert bus._session is not None
+        send = bus._session._connection.send_command
+        heard: list[bytes] = []
+
+        async def slowly(command: str, *rest: object, **more: object) -> None:
+            if command == "UNSUBSCRIBE" and not waiting:
+                waiting.append(asyncio.create_task(bus.subscribe(names[-1], heard.append)))
+            await asyncio.sleep(0.02)
+            await send(command, *rest, **more)
+
+        waiting: list[object] = []
+        bus._session._connection.send_command = slowly
+        for undo in undos:
+            undo()
+        await soon(lambda: bus._session is not None and len(bus._session._sent) <= 2)
+        await bus.subscribe("later", lambda _: None)  # confirmed after all that was sent before
+        await bus.publish(names[-1], b"here")
+        await soon(lambda: heard == [b"here"])
+
+
 @pytest.fixture
 async def presences(valkey: Valkey, server: Server) -> AsyncIterator[list[Presence]]:
     async with AsyncExitStack() as stack:

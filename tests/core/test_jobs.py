@@ -116,6 +116,28 @@ async def test_when_a_runner_stops_another_takes_its_turn() -> None:
     assert await db.fetch_value("SELECT count(*) FROM core.lease") == 0
 
 
+async def test_a_job_that_something_cancels_from_inside_has_failed_and_runs_again() -> None:
+    ran: list[int] = []
+
+    async def stray() -> str | None:
+        ran.append(1)
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+        return None
+
+    before = counted("stray", "failed")
+    runner = Runner([job("stray", stray, leased=False)])
+    with pytest.raises(jobs.Interrupted):
+        await runner.run_once("stray")
+    assert counted("stray", "failed") == before + 1
+    runner.start()
+    await until(lambda: len(ran) == 2)
+    await asyncio.sleep(0.05)
+    assert not any(loop.done() for loop in runner._loops)
+    await runner.stop()
+
+
 async def test_a_job_that_is_not_leased_runs_in_every_process() -> None:
     ran: set[str] = set()
 

@@ -16,6 +16,12 @@ API = "/svc/board/api"
 PATIENCE = 10.0
 
 
+def address(replica: Replica, project: str, token: str) -> str:
+    """Where a project's socket is opened."""
+    url = f"{replica.url}/svc/board/ws/project/{project}?token={token}"
+    return url.replace("http", "ws", 1)
+
+
 class Listener:
     """One connection to a project; `frames` are its events in the order of their arrival."""
 
@@ -35,8 +41,7 @@ class Listener:
         cls, replica: Replica, project: str, session: Session, since: str | None = None
     ) -> AsyncIterator["Listener"]:
         """A listener that has had its first frame: the greeting, or RESUMED, or RESET."""
-        url = f"{replica.url}/svc/board/ws/project/{project}?token={session.access}"
-        url = url.replace("http", "ws", 1) + (f"&since={since}" if since else "")
+        url = address(replica, project, session.access) + (f"&since={since}" if since else "")
         async with connect(url, compression=None) as socket:
             listener = cls(socket)
             try:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from inspect import isawaitable
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, Self
@@ -19,11 +20,11 @@ WORKSPACES = "/svc/user/api/workspaces"
 
 
 async def until(
-    true: Callable[[], Awaitable[bool]], *, within: float, what: str, every: float = 0.02
+    true: Callable[[], Awaitable[bool] | bool], *, within: float, what: str, every: float = 0.02
 ) -> None:
     """Ask again and again until it is true; fails after `within` seconds."""
     deadline = monotonic() + within
-    while not await true():
+    while not (await found if isawaitable(found := true()) else found):
         assert monotonic() < deadline, f"not within {within} seconds: {what}"
         await asyncio.sleep(every)
 

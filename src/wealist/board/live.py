@@ -8,17 +8,19 @@ from uuid import UUID
 import msgspec
 from litestar import WebSocket, get, websocket
 from litestar.params import FromPath
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Scope
 from msgspec import Raw, Struct
 
 from wealist.board import access
-from wealist.board.live_wire import Changes, OnlineUsers
+from wealist.board.live_wire import OnlineUsers
 from wealist.board.wire import channel
 from wealist.core import changes, live_socket, live_stream, presence
+from wealist.core.changes import Changes
 from wealist.core.events import Event
 from wealist.core.frames import parse
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL
+from wealist.core.live_stream import LastEventId, Stream
 from wealist.core.params import Me, Text, number, uuid
 from wealist.core.wire import Data, answer
 
@@ -107,10 +109,20 @@ async def project_socket(socket: WebSocket[Any, Any, Any], project_id: FromPath[
     opt={"access": "board.read", "token_in_query": True},
     summary="What happens in a project, as server-sent events",
 )
-async def project_events(caller: Me, project_id: FromPath[str]) -> ASGIApp:
+async def project_events(
+    caller: Me,
+    scope: Scope,
+    project_id: FromPath[str],
+    last_event_id: LastEventId = None,
+    since: Text = None,
+) -> ASGIApp:
     target = uuid(project_id, "projectId")
-    return await live_stream.begin(
-        caller, channel(target), authorize=_authorized(caller, target), greeting=greeting
+    return Stream(
+        scope,
+        channel(target),
+        live_stream.place(last_event_id, since),
+        authorize=_authorized(caller, target),
+        greeting=greeting,
     )
 
 
@@ -121,9 +133,7 @@ async def project_changes(
     target = uuid(project_id, "projectId")
     await access.project(caller, target, "board.read")
     cursor = parse(since) if since is not None else None
-    found = await changes.since(channel(target), cursor, number(limit, PAGE, PAGE))
-    events = [Raw(frame.text.encode()) for frame in found.frames]
-    return answer(Changes(found.reset, events, str(found.cursor), found.more))
+    return answer(await changes.since(channel(target), cursor, number(limit, PAGE, PAGE)))
 
 
 @get(f"{PROJECT}/online-users", opt={"access": "board.read"}, summary="Who looks at a project")

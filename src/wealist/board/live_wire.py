@@ -8,16 +8,6 @@ from msgspec import Raw
 from wealist.core.wire import Wire
 
 
-class Changes(Wire):
-    """Frames after a cursor, as sockets get them. `cursor` is where to ask again, `more` at once;
-    with `reset` read everything again first."""
-
-    reset: bool
-    events: list[Raw]
-    cursor: str
-    more: bool
-
-
 class OnlineUsers(Wire):
     online_users: list[UUID]
     count: int

@@ -85,7 +85,8 @@ class Arrival:
         guards.check_text(self.path, scope["query_string"])
 
     async def identify(self) -> str | None:
-        """Put the caller, or why there is none, into the state. The user's id, for the limits."""
+        """Put the caller and his token, or why there is none, into the state. The user's id, for
+        the limits."""
         given = self.headers.get(b"authorization")
         if not given:
             return None
@@ -93,11 +94,12 @@ class Arrival:
         try:
             if scheme.lower() != b"bearer" or not token or b" " in token:
                 raise Unauthorized("Invalid authorization header format")
-            caller = await identity.authenticate(token.decode("latin-1"))
+            text = token.decode("latin-1")
+            caller = await identity.authenticate(text)
         except AppError as error:
             self.state["caller_error"] = error
             return None
-        self.state["caller"] = caller
+        self.state["caller"], self.state["token"] = caller, text
         return str(caller.user_id)
 
     async def limit(self, method: str, user: str | None) -> Pairs:

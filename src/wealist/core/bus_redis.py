@@ -198,6 +198,11 @@ class _Session:
         names = sorted(channels)
         for start in range(0, len(names), _CHUNK):
             chunk = names[start : start + _CHUNK]
+            if command == "UNSUBSCRIBE":
+                # Somebody may have come for one of them while the chunks before were sent.
+                chunk = [name for name in chunk if name not in self._listeners.channels]
+                if not chunk:
+                    continue
             for name in chunk:
                 if command == "SUBSCRIBE":
                     self._sent.add(name)

@@ -1,25 +1,26 @@
 """The third live door: what happened after a cursor, by a plain request."""
 
-from msgspec import Struct
+from msgspec import Raw
 
 from wealist.core import events, frames
-from wealist.core.frames import Cursor, Frame
+from wealist.core.frames import Cursor
+from wealist.core.wire import Wire
 
 
-class Changes(Struct, frozen=True):
-    """What happened after a cursor. With `reset` nothing can be told: read everything again, and
-    go on from `cursor`. `more`: ask again from `cursor` at once."""
+class Changes(Wire):
+    """Frames after a cursor, as sockets get them. `cursor` is where to ask again, `more` at once;
+    with `reset` read everything again first."""
 
     reset: bool
-    frames: list[Frame]
-    cursor: Cursor
+    events: list[Raw]
+    cursor: str
     more: bool
 
 
 async def since(channel: str, cursor: Cursor | None, limit: int) -> Changes:
     """At most `limit` frames after a cursor, from the log; without one only the present place."""
     found = await events.position(channel)
-    here = Cursor(found.epoch, found.top)
+    here = str(Cursor(found.epoch, found.top))
     if cursor is None:
         return Changes(False, [], here, False)
     if cursor.epoch != found.epoch or not found.floor <= cursor.seq <= found.top:
@@ -29,4 +30,5 @@ async def since(channel: str, cursor: Cursor | None, limit: int) -> Changes:
         for event in await events.since(channel, cursor.seq, limit)
     ]
     seq = page[-1].seq if page else cursor.seq
-    return Changes(False, page, Cursor(found.epoch, seq), seq < found.top)
+    told = [Raw(frame.text.encode()) for frame in page]
+    return Changes(False, told, str(Cursor(found.epoch, seq)), seq < found.top)

@@ -26,6 +26,9 @@ ACQUIRE_TIMEOUT = 5.0
 log = structlog.get_logger("wealist.db")
 
 
+_ending: set[asyncio.Task[None]] = set()
+"""Ends of transactions, which outlive requests that are cancelled meanwhile."""
+
 before_commit: list[BeforeCommit] = []
 """What every outermost transaction does last (the event log and idempotency add themselves)."""
 
@@ -114,17 +117,36 @@ class Transaction(PostgresTransaction):
         return self
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Literal[False]:
+        failed = kind is not None
         try:
-            await self._finish(failed=kind is not None)
+            if self._parent is not None:
+                await self._finish(failed=failed)
+                return False
+            # Shielded: a cancelled request must still give its connection back, and what it has
+            # committed must be told.
+            ending = asyncio.create_task(self._end(failed=failed))
+            _ending.add(ending)
+            ending.add_done_callback(_ending.discard)
+            await asyncio.shield(ending)
         finally:
             self.engine.current_transaction.reset(self.context)
             if self._parent is None:
                 self.span.__exit__(kind, error, traceback)
-                # Shielded: a cancelled request must still give its connection back.
-                await asyncio.shield(self.engine.release(self.connection))
-        if kind is None and self._parent is None:
-            await self._announce()
         return False
+
+    async def _end(self, *, failed: bool) -> None:
+        """Commit or roll back, give the connection back, and call the callbacks of a commit."""
+        try:
+            await self._finish(failed=failed)
+        finally:
+            # Only in this task: the caller's context is the caller's to restore.
+            self.engine.current_transaction.set(None)
+            try:
+                await self.engine.release(self.connection)
+            except Exception:  # the pool replaces it; what has been committed stays committed
+                log.exception("a connection could not be given back")
+        if not failed:
+            await self._announce()
 
     async def _finish(self, *, failed: bool) -> None:
         if failed:

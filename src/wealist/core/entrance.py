@@ -7,6 +7,7 @@ An ASGI middleware and not a Litestar guard: a guard costs a tenth of a request,
 copies the route handler for each call of one.
 """
 
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
@@ -14,7 +15,6 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from wealist.core.errors import AppError
 from wealist.core.identity import authenticate, caller
-from wealist.core.live_stream import query
 from wealist.core.params import uuid, workspace_header
 
 OPEN = frozenset({"public", "signed", "internal"})
@@ -48,9 +48,9 @@ class Entrance(ASGIMiddleware):
 async def _by_query(scope: Scope) -> None:
     """Let `?token=` stand for the header, which an EventSource can't send."""
     state = scope["state"]
-    token = query(scope, "token")
+    token: str | None = ASGIConnection(scope).query_params.get("token")
     if token and "caller" not in state and "caller_error" not in state:
         try:
-            state["caller"] = await authenticate(token)
+            state["caller"], state["token"] = await authenticate(token), token
         except AppError as error:
             state["caller_error"] = error

@@ -5,6 +5,8 @@ a channel is locked from then until the commit, so its `seq` is gap-free and `se
 correct cursor. Channels are locked in the order of their names, so writers can't deadlock.
 """
 
+import asyncio
+import random
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from msgspec import Raw, Struct
 
@@ -61,6 +64,9 @@ class Position(Struct):
     top: int
     floor: int
 
+
+LOCK_MS = 200
+"""How long all writers may have to wait for a change of the partitions, each time it is tried."""
 
 _retention_days = 30
 
@@ -175,19 +181,31 @@ async def position(channel: str) -> Position:
     return found
 
 
-async def since(channel: str, seq: int, limit: int = 500) -> list[Event]:
-    """Events of a channel after `seq`, in order, at most `limit`."""
+async def since(
+    channel: str, seq: int, limit: int = 500, *, most_bytes: int = 1 << 20
+) -> list[Event]:
+    """Events of a channel after `seq`, in order: at most `limit`, and no more once their payloads
+    reach `most_bytes`, but one if there is any."""
     found = await db.fetch(
         Event,
         """
-        SELECT c.name AS channel, e.seq, e.type, e.actor_id,
-               convert_to(e.payload::text, 'UTF8') AS payload, e.mutation_id, e.at, e.revokes
-        FROM core.channel c JOIN core.event e ON e.channel_id = c.id
-        WHERE c.name = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
+        SELECT channel, seq, type, actor_id, convert_to(payload, 'UTF8') AS payload,
+               mutation_id, at, revokes
+        FROM (
+            SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) AS bytes
+            FROM (
+                SELECT c.name AS channel, e.seq, e.type, e.actor_id,
+                       e.payload::text AS payload, e.mutation_id, e.at, e.revokes
+                FROM core.channel c JOIN core.event e ON e.channel_id = c.id
+                WHERE c.name = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
+            ) found
+        ) measured
+        WHERE bytes - octet_length(payload) < $4 ORDER BY seq
         """,
         channel,
         seq,
         limit,
+        most_bytes,
     )
     for event in found:
         event.payload = Raw(event.payload)
@@ -197,9 +215,9 @@ async def since(channel: str, seq: int, limit: int = 500) -> list[Event]:
 async def keep_partitions(*, ahead: int = 7, today: date | None = None) -> str:
     """Make the coming days' partitions and drop those older than the retention.
 
-    The floor of each channel rises with what is dropped, in the same transaction, so that a
-    client with an older cursor is told to start over instead of missing events silently.
-    Returns a sentence for the job's log. Idempotent.
+    The floor of each channel rises before what is below it goes, so that a client with an older
+    cursor is told to start over instead of missing events silently. Returns a sentence for the
+    job's log. Idempotent.
     """
     today = today or datetime.now(UTC).date()
     there = await _days()
@@ -211,9 +229,8 @@ async def keep_partitions(*, ahead: int = 7, today: date | None = None) -> str:
     expired = [day for day in there if day < oldest]
     for day in expired:
         await _drop(day)
-    async with db.transaction():
-        await _raise_floor("core.event_rest", oldest)
-        rest = await db.execute("DELETE FROM core.event_rest WHERE at < $1", _midnight(oldest))
+    await _raise_floor("core.event_rest", oldest)
+    rest = await db.execute("DELETE FROM core.event_rest WHERE at < $1", _midnight(oldest))
     return f"{len(missing)} partitions made, {len(expired)} dropped, {rest} stray events removed"
 
 
@@ -237,25 +254,45 @@ async def _days() -> list[date]:
 
 
 async def _make(day: date) -> None:
-    async with db.transaction():
-        await db.execute(
-            f"CREATE TABLE IF NOT EXISTS core.{_name(day)} PARTITION OF core.event "
-            f"FOR VALUES FROM ('{_midnight(day)}') TO ('{_midnight(day + timedelta(days=1))}')"
-        )
+    await _reshape(
+        f"CREATE TABLE IF NOT EXISTS core.{_name(day)} PARTITION OF core.event "
+        f"FOR VALUES FROM ('{_midnight(day)}') TO ('{_midnight(day + timedelta(days=1))}')"
+    )
 
 
 async def _drop(day: date) -> None:
-    async with db.transaction():
-        await _raise_floor(f"core.{_name(day)}", day + timedelta(days=1))
-        await db.execute(f"DROP TABLE IF EXISTS core.{_name(day)}")
+    await _raise_floor(f"core.{_name(day)}", day + timedelta(days=1))
+    await _reshape(f"DROP TABLE IF EXISTS core.{_name(day)}")
+
+
+async def _reshape(statement: str) -> None:
+    """Change the partitions. That locks the whole log: it waits for every open writer while all
+    others wait behind it, so it gives up soon and tries again. Nothing else may be locked then."""
+    for pause in (0.5, 1, 2, 4, 8, 0):
+        try:
+            async with db.transaction():
+                await db.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
+                await db.execute(statement)
+            return
+        except asyncpg.LockNotAvailableError:
+            if not pause:
+                raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
 
 
 async def _raise_floor(table: str, before: date) -> None:
+    """Say that events of a table before a day can't be read any more; before they are removed, so
+    that an older cursor is told to start over. Locks channels in the order in which writers do."""
     await db.execute(
         f"""
-        UPDATE core.channel c SET floor = greatest(c.floor, gone.seq)
-        FROM (SELECT channel_id, max(seq) AS seq FROM {table} WHERE at < $1 GROUP BY 1) gone
-        WHERE c.id = gone.channel_id
+        WITH gone AS (
+            SELECT channel_id, max(seq) AS seq FROM {table} WHERE at < $1 GROUP BY 1
+        ), locked AS (
+            SELECT c.id, gone.seq FROM core.channel c JOIN gone ON gone.channel_id = c.id
+            ORDER BY c.name FOR NO KEY UPDATE OF c
+        )
+        UPDATE core.channel c SET floor = greatest(c.floor, locked.seq)
+        FROM locked WHERE c.id = locked.id
         """,  # noqa: S608  # the table's name is made by _name, never by a client
         _midnight(before),
     )

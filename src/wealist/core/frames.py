@@ -43,7 +43,8 @@ def parse(text: str) -> Cursor:
 
 class Frame:
     """One message to clients. `committed` is the wall clock at its commit, if it is new;
-    `revokes` ends the connections of that user (nil: of everybody), see `events.append`."""
+    `revokes` ends the connections of that user (nil: of everybody), see `events.append`; `size`
+    is in bytes."""
 
     __slots__ = ("_stream", "committed", "epoch", "message", "revokes", "seq", "size", "text")
 
@@ -60,7 +61,7 @@ class Frame:
         self.text = text
         self.committed = committed
         self.revokes = revokes
-        self.size = len(text)
+        self.size = len(text) if text.isascii() else len(text.encode())
         self.message = {"type": "websocket.send", "text": text}
         self._stream: bytes | None = None
 

@@ -12,6 +12,8 @@ channels' positions, because a lost *last* message shows in nothing else.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from time import time
 from typing import Any
 
@@ -23,11 +25,13 @@ from wealist.core.bus import Bus, Undo
 from wealist.core.errors import Unavailable
 from wealist.core.events import Event
 from wealist.core.frames import Cursor, Frame
-from wealist.core.hub_channel import Channel, Listener
+from wealist.core.hub_channel import UNDECIDED, Channel, Listener
 from wealist.core.hub_watch import Pace, Watch, catch_up, read
 
 MOST_MISSED = 5000
 """A client that missed more reads everything again, which is faster."""
+BURST_BYTES = 128 << 10
+"""Of one transaction and channel; what is beyond that is read from the log."""
 _QUEUE = 4096
 _BATCH = 256
 
@@ -39,7 +43,7 @@ log = structlog.get_logger("wealist.hub")
 
 
 class Joined(Struct, frozen=True):
-    """`outcome`: fresh (no cursor was given), resumed, or reset."""
+    """`outcome`: fresh (no cursor was given), resumed, reset, or ended: sent away meanwhile."""
 
     outcome: str
     epoch: str
@@ -57,7 +61,6 @@ class Hub:
         self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
         self._watch = Watch(self._channels, to, self._start, pace or Pace())
         self._undo: Undo | None = None
-        self.draining = False
 
     def attach(self) -> None:
         """Begin to send what is announced, and to look after the channels."""
@@ -83,16 +86,24 @@ class Hub:
 
     def announce(self, committed: Sequence[Event], epoch: str) -> None:
         """Deliver events of this process at once, and hand them to the bus for the others."""
-        moment = time()
-        for event in committed:
-            if frames.family(event.channel) not in frames.shapes:
+        for name, there in groupby(committed, key=attrgetter("channel")):
+            if frames.family(name) in frames.shapes:
+                self._tell(name, list(there), epoch)
+
+    def _tell(self, name: str, told: list[Event], epoch: str) -> None:
+        """Of very many only the first and the last: that shows all replicas that those between
+        are to be read from the log, no faster than listeners take them."""
+        moment, left = time(), BURST_BYTES
+        channel, topic = self._channels.get(name), _topic(name)
+        for event in told:
+            if left <= 0 and event is not told[-1]:
                 continue
             frame = frames.encode(event, epoch, moment)
-            channel = self._channels.get(event.channel)
+            left -= frame.size
             if channel is not None:
                 channel.receive(frame)
             try:
-                self._outgoing.put_nowait((_topic(event.channel), frames.pack(frame)))
+                self._outgoing.put_nowait((topic, frames.pack(frame)))
             except asyncio.QueueFull:
                 live_metrics.bus_dropped.inc()
 
@@ -127,15 +138,17 @@ class Hub:
         later is an event that this hub will see; what it raises is raised. Call `leave` at the
         end, also of a failed join.
         """
-        if self.draining:
-            raise Unavailable("this server is stopping; come back at once", retry_after=1)
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(name, self._watch.hole)
             self._opening[name] = asyncio.ensure_future(self._begin(channel))
-        channel.joining.add(listener)
+        channel.joining[listener] = UNDECIDED
         try:
             await asyncio.shield(self._opening[name])
+            # Before he is authorized: what has been taken from him by now, `authorize` knows.
+            known = (await events.position(name)).top
+            if listener in channel.joining:
+                channel.joining[listener] = known
             await authorize()
             joined = await self._resume(channel, listener, cursor, greeting)
         except BaseException:
@@ -175,64 +188,73 @@ class Hub:
     async def _resume(
         self, channel: Channel, listener: Listener, cursor: Cursor | None, greeting: Greeting
     ) -> Joined:
-        assert channel.last is not None
         if cursor is None:
-            seq = channel.last
-            text = greeting(channel.epoch, seq)
-            if text is not None:
-                listener.push(Frame(channel.epoch, seq, text))
-            self._go_live(channel, listener)
-            return Joined("fresh", channel.epoch, seq)
-        if cursor.epoch == channel.epoch:
-            done = await self._replay(channel, listener, cursor.seq)
-            if done is not None:
-                return done
-        epoch, seq = channel.epoch, channel.last
-        listener.push(frames.control("RESET", epoch, seq))
-        self._go_live(channel, listener)
-        return Joined("reset", epoch, seq)
+            assert channel.last is not None
+            text = greeting(channel.epoch, channel.last)
+            frame = None if text is None else Frame(channel.epoch, channel.last, text)
+            return _go_live(channel, listener, "fresh", frame)
+        found = cursor.epoch == channel.epoch
+        if found:
+            found = await self._replay(channel, listener, cursor.seq)
+        assert channel.last is not None
+        kind, outcome = ("RESUMED", "resumed") if found else ("RESET", "reset")
+        frame = frames.control(kind, channel.epoch, channel.last)
+        return _go_live(channel, listener, outcome, frame)
 
-    async def _replay(self, channel: Channel, listener: Listener, seq: int) -> Joined | None:
-        """Push what was missed until the listener is where the channel is; None: impossible."""
+    async def _replay(self, channel: Channel, listener: Listener, seq: int) -> bool:
+        """Push what was missed until the listener is where the channel is; False: impossible."""
         assert channel.last is not None
         if seq > channel.last:  # he has heard more elsewhere than this channel has here
             await catch_up(channel)
         if not channel.last - MOST_MISSED <= seq <= channel.last:
-            return None
+            return False
         if channel.recent(seq) is None and seq < (await events.position(channel.name)).floor:
-            return None
+            return False
         while (missed := channel.recent(seq)) is None:
-            before = seq
-            for frame in await read(channel, seq):
-                if frame.seq <= channel.last:
-                    self._push_missed(listener, frame)
-                    seq = frame.seq
-                else:
-                    channel.receive(frame)
-            if seq == before:
-                return None
-            await listener.room()
+            page = await read(channel, seq)
+            if not page:
+                return False
+            seq = await _push_page(channel, listener, page)
+            if listener not in channel.joining:
+                return False
         # No await from here on: what is delivered after this is pushed to him, too.
         for frame in missed:
-            self._push_missed(listener, frame)
-        listener.push(frames.control("RESUMED", channel.epoch, channel.last))
-        self._go_live(channel, listener)
-        return Joined("resumed", channel.epoch, channel.last)
-
-    def _push_missed(self, listener: Listener, frame: Frame) -> None:
-        if frame.revokes == listener.user_id:
-            return  # he has come back since, or he would not have been let in
-        listener.push(frame)
-
-    def _go_live(self, channel: Channel, listener: Listener) -> None:
-        if listener in channel.joining:  # else he was revoked while he joined
-            channel.joining.discard(listener)
-            channel.live[listener] = None
+            listener.push(frame)
+        return True
 
     @property
     def channels(self) -> int:
         """How many channels are followed."""
         return len(self._channels)
+
+
+async def _push_page(channel: Channel, listener: Listener, page: list[Frame]) -> int:
+    """Push frames as fast as the listener takes them, and no further than the channel is; the seq
+    where he stands then. Ends when he is sent away: the log may be another one than before."""
+    seq = page[0].seq - 1
+    for frame in page:
+        if listener not in channel.joining:
+            break
+        assert channel.last is not None
+        if frame.seq > channel.last:
+            channel.receive(frame)  # shows the channel that it has to catch up, for everybody
+            break
+        listener.push(frame)
+        seq = frame.seq
+        await listener.room()
+    return seq
+
+
+def _go_live(channel: Channel, listener: Listener, outcome: str, frame: Frame | None) -> Joined:
+    """From here on he hears what happens, unless he was sent away while he joined."""
+    assert channel.last is not None
+    authorized_at = channel.joining.pop(listener, None)
+    if authorized_at is None:
+        return Joined("ended", channel.epoch, channel.last)
+    if frame is not None:
+        listener.push(frame)
+    channel.live[listener] = authorized_at
+    return Joined(outcome, channel.epoch, channel.last)
 
 
 def _topic(channel: str) -> str:

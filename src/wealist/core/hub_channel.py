@@ -1,7 +1,9 @@
 """One channel in this process: who listens, how far it has come, and what was said last."""
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Collection
 from time import time
 from typing import Protocol
 from uuid import UUID
@@ -9,16 +11,22 @@ from uuid import UUID
 import structlog
 
 from wealist.core import live_metrics
-from wealist.core.frames import Frame, control
+from wealist.core.frames import Cursor, Frame
 from wealist.core.ids import NIL
 
 RING_FRAMES = 256
 RING_BYTES = 256 << 10
-MOST_EARLY = 1000
-"""Frames kept that came before others; beyond that the log is read instead."""
+EARLY_BYTES = 128 << 10
+"""Of frames that came before others; what is beyond that is read from the log."""
+ROOM_SECONDS = 0.5
+"""How long a channel waits for its slowest listener between two pages of the log."""
 
 ACCESS_LOST = 1000
 """The close code of those who may not listen any more."""
+RESTART = 1012
+"""The close code of those who shall come back with their cursor, at once."""
+UNDECIDED = 2**63
+"""No revocation concerns a listener who is still to be authorized."""
 
 log = structlog.get_logger("wealist.hub")
 
@@ -40,10 +48,16 @@ class Listener(Protocol):
 
 
 class Channel:
-    """Frames are delivered in the order of their seq, each once."""
+    """Frames are delivered in the order of their seq, each once.
+
+    `live` and `joining` say of each listener up to which seq the log was known when he was
+    authorized: revocations before that don't concern him. Whoever is in neither has been sent
+    away.
+    """
 
     __slots__ = (
         "_early",
+        "_early_bytes",
         "_ring",
         "_ring_bytes",
         "catching_up",
@@ -60,10 +74,11 @@ class Channel:
         self.on_hole = on_hole
         self.epoch = ""
         self.last: int | None = None
-        self.live: dict[Listener, None] = {}
-        self.joining: set[Listener] = set()
+        self.live: dict[Listener, int] = {}
+        self.joining: dict[Listener, int] = {}
         self.catching_up = False
-        self._early: OrderedDict[int, Frame] = OrderedDict()
+        self._early: dict[Cursor, Frame] = {}
+        self._early_bytes = 0
         self._ring: deque[Frame] = deque()
         self._ring_bytes = 0
 
@@ -71,6 +86,8 @@ class Channel:
         """Begin after `last`; frames that came meanwhile follow."""
         self.epoch, self.last = epoch, last
         self._deliver_early()
+        if self._early:
+            self.on_hole(self)
 
     def receive(self, frame: Frame) -> None:
         """Take a frame from anywhere: deliver it, keep it for later, or drop what was had."""
@@ -85,34 +102,42 @@ class Channel:
                 self._deliver_early()
 
     def _keep(self, frame: Frame) -> None:
-        if len(self._early) < MOST_EARLY:
-            self._early[frame.seq] = frame
+        """The latest stay: while one is here, the hole before it is known."""
+        at = Cursor(frame.epoch, frame.seq)
+        if at in self._early:
+            return
+        self._early[at] = frame
+        self._early_bytes += frame.size
+        while self._early_bytes > EARLY_BYTES and len(self._early) > 1:
+            self.forget([next(iter(self._early))])
 
     def _deliver_early(self) -> None:
         assert self.last is not None
-        while (frame := self._early.pop(self.last + 1, None)) is not None:
-            if frame.epoch == self.epoch:
-                self._deliver(frame)
-        for seq in [seq for seq in self._early if seq <= self.last]:
-            del self._early[seq]
-
-    def forget_early(self) -> None:
-        """Drop frames that nothing precedes, in this log at least."""
-        self._early.clear()
+        while (frame := self._early.get(Cursor(self.epoch, self.last + 1))) is not None:
+            self._deliver(frame)
+        last = self.last
+        self.forget([at for at in self._early if at.epoch == self.epoch and at.seq <= last])
 
     @property
-    def incomplete(self) -> bool:
-        """Whether frames have come that others must precede."""
-        return bool(self._early)
+    def early(self) -> list[Cursor]:
+        """The places of frames that others must precede."""
+        return list(self._early)
+
+    def forget(self, early: Collection[Cursor]) -> None:
+        """Drop frames that were delivered, or that nothing precedes in this log."""
+        for at in early:
+            frame = self._early.pop(at, None)
+            if frame is not None:
+                self._early_bytes -= frame.size
 
     def _deliver(self, frame: Frame) -> None:
         self.last = frame.seq
         self._remember(frame)
         if frame.revokes is not None and frame.revokes != NIL:
-            self.revoke(frame.revokes)
+            self._revoke(frame.revokes, frame.seq)
         self._push(frame)
         if frame.revokes == NIL:
-            self.revoke(NIL)
+            self._revoke(NIL, frame.seq)
 
     def _push(self, frame: Frame) -> None:
         count = 0
@@ -127,20 +152,28 @@ class Channel:
             delay = max(0.0, time() - frame.committed) if frame.committed else None
             live_metrics.delivered(count, delay)
 
-    def revoke(self, user_id: UUID) -> None:
+    async def room(self) -> None:
+        """Wait until the listeners have taken what they were handed, but for no slow one long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ROOM_SECONDS):
+                for listener in tuple(self.live):
+                    await listener.room()
+
+    def _revoke(self, user_id: UUID, seq: int) -> None:
         """End the connections of a user (nil: of everybody), also of those about to join.
 
-        One person hears nothing more at once; everybody hears to the end why it ends.
+        One person hears nothing more at once; everybody hears to the end why it ends. Who was
+        let in after that event has been taken back since.
         """
-        for listener in (*self.live, *self.joining):
-            if user_id in (NIL, listener.user_id):
+        for listener, authorized_at in (*self.live.items(), *self.joining.items()):
+            if user_id in (NIL, listener.user_id) and seq > authorized_at:
                 self.drop(listener)
                 listener.end(ACCESS_LOST, "you have no access any more", after=user_id == NIL)
 
     def drop(self, listener: Listener) -> None:
         """Deliver nothing more to a listener."""
         self.live.pop(listener, None)
-        self.joining.discard(listener)
+        self.joining.pop(listener, None)
 
     def _remember(self, frame: Frame) -> None:
         self._ring.append(frame)
@@ -157,9 +190,13 @@ class Channel:
         return list(self._ring)[len(self._ring) - missed :] if missed else []
 
     def restart(self, epoch: str, top: int) -> None:
-        """The log is another one than before: everybody has to read everything again."""
+        """The log is another one than before, and so may be who has access: everybody comes back,
+        is authorized again and, by his old cursor, told to read everything again."""
         self.epoch, self.last = epoch, top
         self._ring.clear()
         self._ring_bytes = 0
-        self._early.clear()
-        self._push(control("RESET", epoch, top))
+        self.forget([at for at in self._early if at.epoch != epoch])
+        for listener in (*self.live, *self.joining):
+            self.drop(listener)
+            listener.end(RESTART, "the log begins anew; come back with your cursor")
+        self._deliver_early()

@@ -21,7 +21,9 @@ ALONE_SECONDS = 2.0
 """The same while the bus is away."""
 PATIENCE = 0.01
 """Seconds that a frame may come late over the bus before the log is read for it."""
-PAGE = 500
+PAGE = 200
+PAGE_BYTES = 64 << 10
+"""What is handed to listeners before they get time to take it."""
 _CHUNK = 1000
 
 Start = Callable[[Coroutine[Any, Any, None]], None]
@@ -70,7 +72,7 @@ class Watch:
                 await asyncio.sleep(pause)
                 if self._channels.get(channel.name) is not channel:
                     return
-                if patience and not channel.incomplete:
+                if patience and not channel.early:
                     return
                 try:
                     await catch_up(channel)
@@ -120,25 +122,31 @@ class Watch:
 
 
 async def catch_up(channel: Channel) -> None:
-    """Read what a channel lacks from the log; a channel that isn't the log's any more restarts."""
+    """Read what a channel lacks from the log, a page at a time and no faster than its listeners
+    take it; a channel that isn't the log's any more restarts."""
     if channel.last is None:
         return
     live_metrics.catchups.inc()
-    last = channel.last  # what is delivered meanwhile may be younger than the position read
-    found = await events.position(channel.name)
-    if found.epoch != channel.epoch or found.top < last or found.floor > last:
-        channel.restart(found.epoch, found.top)
-        return
-    while channel.last < found.top or channel.incomplete:
-        before = channel.last
-        for frame in await read(channel, before):
-            channel.receive(frame)
-        if channel.last == before:
-            channel.forget_early()
+    while True:
+        # What is delivered or comes early meanwhile may be younger than the position read.
+        last, early = channel.last, channel.early
+        found = await events.position(channel.name)
+        if found.epoch != channel.epoch or found.top < last or found.floor > last:
+            channel.restart(found.epoch, found.top)
             return
+        before = channel.last
+        if before < found.top:
+            for frame in await read(channel, before):
+                channel.receive(frame)
+        if channel.last == before:
+            channel.forget(early)  # nothing precedes them, in this log at least
+            if before < found.top or not channel.early:
+                return
+        await channel.room()
 
 
 async def read(channel: Channel, seq: int) -> list[Frame]:
     """A page of the log after `seq`, as frames."""
-    page = await events.since(channel.name, seq, PAGE)
-    return [frames.encode(event, channel.epoch) for event in page]
+    epoch = channel.epoch
+    page = await events.since(channel.name, seq, PAGE, most_bytes=PAGE_BYTES)
+    return [frames.encode(event, epoch) for event in page]

@@ -42,6 +42,10 @@ class LeaseLost(Exception):
     """The run was ended because another process may have begun one."""
 
 
+class Interrupted(Exception):
+    """The job ended itself as if somebody had cancelled it."""
+
+
 class Late(TimeoutError):
     """The run was ended at its deadline."""
 
@@ -150,6 +154,9 @@ class Runner:
             tasks.append(asyncio.create_task(self._until_lost(name)))
         try:
             await asyncio.wait(tasks, timeout=job.deadline, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].cancelled():
+                # By itself. Raised as it is, this would end the job's loop for good.
+                raise Interrupted("was cancelled by something that it waited for")
             if tasks[0].done():
                 return tasks[0].result()
             if any(task.done() for task in tasks):

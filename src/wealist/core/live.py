@@ -6,11 +6,11 @@ Close codes are the contract's with clients: they take 1000 as final and come ba
 
 import asyncio
 import contextlib
-import heapq
-from collections import deque
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Iterable
+from itertools import islice
+from math import ceil
 from time import monotonic, time
+from typing import Self
 from uuid import UUID
 
 import structlog
@@ -18,6 +18,7 @@ import structlog
 from wealist.core import bus, identity, live_metrics, readiness
 from wealist.core.bus import Undo
 from wealist.core.errors import TooMany, Unavailable
+from wealist.core.hub_channel import RESTART
 from wealist.core.identity import Caller, Revocation
 from wealist.core.mint import LEEWAY_SECONDS, TokenError
 from wealist.core.outbox import Outbox
@@ -25,11 +26,12 @@ from wealist.core.settings import Settings
 
 ABUSE = 1008
 TOO_LARGE = 1009
-RESTART = 1012
 SIGN_IN_AGAIN = 4401
 
 RECHECK_SECONDS = 60.0
 """How often a connection's token is looked at again, should a revocation not have been heard."""
+AT_ONCE = 32
+"""Tokens that are looked at concurrently."""
 STALL_SECONDS = 10.0
 DRAIN_SECONDS = 3.0
 TICK = 1.0
@@ -38,20 +40,41 @@ log = structlog.get_logger("wealist.live")
 
 
 class Connection:
-    """One open connection; `drop` ends it without a farewell."""
+    """One connection, in whose block it is one of its user's; once it is `open`, it ends when its
+    session does. `drop` ends it without a farewell."""
 
-    __slots__ = ("__weakref__", "caller", "kind", "outbox", "task", "token")
+    __slots__ = ("_among", "caller", "kind", "outbox", "task", "token")
 
-    def __init__(self, kind: str, caller: Caller, token: str, outbox: Outbox) -> None:
+    def __init__(self, among: "Connections", kind: str, caller: Caller, token: str) -> None:
+        self._among = among
         self.kind = kind
         self.caller = caller
         self.token = token
+        self.outbox: Outbox | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._among.enter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._among.leave(self)
+
+    async def open(self, outbox: Outbox) -> None:
+        """Take part, after the handshake. The outbox has ended when the session or this server
+        did meanwhile."""
         self.outbox = outbox
         self.task = asyncio.current_task()
+        await self._among.opened(self)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close it with a farewell; harmless before it is open, and when it has ended."""
+        if self.outbox is not None:
+            self.outbox.end(code, reason)
 
     def drop(self) -> None:
         """The client takes nothing any more, not even a farewell."""
-        if self.outbox.code is None:
+        if self.outbox is not None and self.outbox.code is None:
             live_metrics.overflows.inc()
             self.outbox.code = 0
         if self.task is not None:
@@ -64,10 +87,8 @@ class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._users: dict[UUID, set[Connection]] = {}
-        self._all: dict[Connection, None] = {}
-        self._expiry: list[tuple[int, int, Connection]] = []
-        self._numbers = count()
-        self._suspects: deque[Connection] = deque()
+        self._all: dict[Connection, Outbox] = {}
+        self._suspects: dict[Connection, None] = {}
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
         self._undo: list[Undo] = []
@@ -92,32 +113,40 @@ class Connections:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def check(self, caller: Caller) -> None:
-        """Raise `TooMany` if the caller holds as many as he may, `Unavailable` when stopping."""
+    def place(self, kind: str, caller: Caller, token: str) -> Connection:
+        """A connection for a `with` block, which raises `TooMany` if the caller holds as many as
+        he may, and `Unavailable` when this server stops."""
+        return Connection(self, kind, caller, token)
+
+    def enter(self, connection: Connection) -> None:
+        """Take a place, before anybody else can: nothing is awaited between look and grasp."""
         if self._draining:
             raise Unavailable("this server is stopping; come back at once", retry_after=1)
-        if len(self._users.get(caller.user_id, ())) >= self._most:
+        user_id = connection.caller.user_id
+        if len(self._users.get(user_id, ())) >= self._most:
             raise TooMany(f"you have {self._most} live connections here already", retry_after=30)
+        self._users.setdefault(user_id, set()).add(connection)
 
-    @contextlib.contextmanager
-    def holding(self, kind: str, caller: Caller, token: str, outbox: Outbox) -> Iterator[None]:
-        """Count a connection among the open ones, and end it when its token does."""
-        connection = Connection(kind, caller, token, outbox)
-        self._all[connection] = None
-        self._users.setdefault(caller.user_id, set()).add(connection)
-        until = caller.expires_at + LEEWAY_SECONDS
-        heapq.heappush(self._expiry, (until, next(self._numbers), connection))
-        gauge = live_metrics.connections.labels(kind)
-        gauge.inc()
-        try:
-            yield
-        finally:
-            gauge.dec()
-            self._all.pop(connection, None)
-            mine = self._users[caller.user_id]
-            mine.discard(connection)
-            if not mine:
-                del self._users[caller.user_id]
+    async def opened(self, connection: Connection) -> None:
+        """Count it among the open ones, and look again at what may have changed meanwhile."""
+        assert connection.outbox is not None
+        self._all[connection] = connection.outbox
+        live_metrics.connections.labels(connection.kind).inc()
+        if self._draining:
+            connection.end(RESTART, "this server stops; come back with your cursor")
+        else:
+            await self._verify(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Give its place back."""
+        if self._all.pop(connection, None) is not None:
+            live_metrics.connections.labels(connection.kind).dec()
+        self._suspects.pop(connection, None)
+        user_id = connection.caller.user_id
+        mine = self._users[user_id]
+        mine.discard(connection)
+        if not mine:
+            del self._users[user_id]
 
     @property
     def count(self) -> int:
@@ -131,51 +160,65 @@ class Connections:
             self._end([one for one in self._all if one.caller.family == revocation.family])
 
     @staticmethod
-    def _end(connections: "set[Connection] | list[Connection] | tuple[()]") -> None:
+    def _end(connections: Iterable[Connection]) -> None:
         for connection in tuple(connections):
-            connection.outbox.end(SIGN_IN_AGAIN, "the session has ended")
+            connection.end(SIGN_IN_AGAIN, "the session has ended")
 
     def _suspect_all(self) -> None:
         """Revocations may have been missed: ask about every token soon."""
-        self._suspects.extend(self._all)
+        self._suspects |= dict.fromkeys(self._all)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            now = time()
-            while self._expiry and (
-                self._expiry[0][0] <= now or self._expiry[0][2] not in self._all
-            ):
-                connection = heapq.heappop(self._expiry)[2]
-                if connection in self._all:
-                    connection.outbox.end(SIGN_IN_AGAIN, "the token has expired")
-            moment = monotonic()
-            for connection in tuple(self._all):
-                if connection.outbox.stalled(moment, STALL_SECONDS):
-                    connection.drop()
+            self._look()
+
+    def _look(self) -> None:
+        """End those whose token has expired, drop those who take nothing."""
+        moment, expired = monotonic(), time() - LEEWAY_SECONDS
+        for connection, outbox in tuple(self._all.items()):
+            if connection.caller.expires_at <= expired:
+                outbox.end(SIGN_IN_AGAIN, "the token has expired")
+            if outbox.stalled(moment, STALL_SECONDS):
+                connection.drop()
 
     async def _recheck(self) -> None:
         """Ask about tokens: suspects at once, and all of them within a minute."""
+        due = 0.0
         while True:
-            if not self._suspects:
-                await asyncio.sleep(TICK)
-            share = max(1, int(len(self._all) * TICK / RECHECK_SECONDS))
-            for connection in list(self._all)[:share]:
-                self._all[connection] = self._all.pop(connection)  # to the end of the line
-                self._suspects.append(connection)
-            batch = [self._suspects.popleft() for _ in range(min(200, len(self._suspects)))]
-            for connection in batch:
-                if connection in self._all and connection.outbox.code is None:
-                    await self._verify(connection)
-            await asyncio.sleep(0.02)
+            now = monotonic()
+            if now >= due:
+                due = now + TICK
+                self._suspect_some(ceil(len(self._all) * TICK / RECHECK_SECONDS))
+            # While nobody can tell, asking more often doesn't help.
+            known = await self._ask_some()
+            await asyncio.sleep(0.02 if known and self._suspects else TICK)
 
-    async def _verify(self, connection: Connection) -> None:
+    async def _ask_some(self) -> bool:
+        batch = list(islice(self._suspects, AT_ONCE))
+        for connection in batch:
+            del self._suspects[connection]
+        return all(await asyncio.gather(*(self._verify(connection) for connection in batch)))
+
+    def _suspect_some(self, share: int) -> None:
+        for connection in list(islice(self._all, share)):
+            self._all[connection] = self._all.pop(connection)  # to the end of the line
+            self._suspects[connection] = None
+
+    async def _verify(self, connection: Connection) -> bool:
+        """End a connection whose session has ended; False while nobody can tell."""
+        if connection.outbox is not None and connection.outbox.code is not None:
+            return True
         try:
             await identity.authenticate(connection.token)
         except TokenError:
-            connection.outbox.end(SIGN_IN_AGAIN, "the session has ended")
-        except Exception as error:  # nobody can tell now; the next round will
+            connection.end(SIGN_IN_AGAIN, "the session has ended")
+        except Exception as error:
             log.debug("a token can't be checked", error=f"{type(error).__name__}: {error}")
+            if connection in self._all:
+                self._suspects[connection] = None
+            return False
+        return True
 
     async def drain(self) -> None:
         """Send everybody elsewhere, not all in one instant."""
@@ -183,7 +226,7 @@ class Connections:
         connections = tuple(self._all)
         pause = min(DRAIN_SECONDS, len(connections) * 0.002) / max(1, len(connections))
         for connection in connections:
-            connection.outbox.end(RESTART, "this server stops; come back with your cursor")
+            connection.end(RESTART, "this server stops; come back with your cursor")
             await asyncio.sleep(pause)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS / 3):

@@ -1,6 +1,7 @@
 """The loop of a WebSocket, written once: let in, join, listen to the client, let go."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -51,37 +52,34 @@ async def serve(
 ) -> None:
     """Hold a socket on a channel until either side ends it. `authorize` raises for those who may
     not listen; it is asked before the handshake ends and again once the channel is followed."""
-    connections = live.connections()
-    connections.check(caller)
-    await authorize()
-    since = socket.query_params.get("since")
-    cursor = parse(since) if since is not None else None
-    await socket.accept()
-    send, receive = socket.send, socket.receive
-    _slim(socket)
+    with live.connections().place("socket", caller, token) as connection:
+        await authorize()
+        since = socket.query_params.get("since")
+        cursor = parse(since) if since is not None else None
+        await socket.accept()
+        send, receive = socket.send, socket.receive
+        _slim(socket)
 
-    async def write(frame: Frame) -> None:
-        await send(frame.message)  # type: ignore[arg-type]
+        def write(frame: Frame) -> Awaitable[None]:  # no coroutine of its own: it is called most
+            return send(frame.message)  # type: ignore[arg-type]
 
-    async def farewell(code: int, reason: str) -> None:
-        await send({"type": "websocket.close", "code": code, "reason": reason})
+        async def farewell(code: int, reason: str) -> None:
+            await send({"type": "websocket.close", "code": code, "reason": reason})
 
-    outbox = Outbox(caller.user_id, write, farewell)
-    with connections.holding("socket", caller, token, outbox), presence.on(channel, caller.user_id):
-        try:
-            await hub.current().join(
-                channel, outbox, cursor, authorize=authorize, greeting=greeting
-            )
-            await _listen(receive, outbox)
-        except asyncio.CancelledError:
-            if outbox.code is None:
-                raise  # the process ends, not the client
-        finally:
-            hub.current().leave(channel, outbox)
-            if outbox.code in (None, 0):
+        outbox = Outbox(caller.user_id, write, farewell)
+        with presence.on(channel, caller.user_id):
+            try:
+                await connection.open(outbox)
+                await hub.current().join(
+                    channel, outbox, cursor, authorize=authorize, greeting=greeting
+                )
+                await _listen(receive, outbox)
+            except asyncio.CancelledError:
+                if outbox.code is None:
+                    raise  # the process ends, not the client
+            finally:
+                hub.current().leave(channel, outbox)
                 await outbox.finish()
-    if outbox.code:
-        await outbox.finished()
 
 
 def _slim(socket: Socket) -> None:

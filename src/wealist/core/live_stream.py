@@ -1,11 +1,11 @@
 """The loop of a stream of server-sent events, written once; an ASGI app that a handler returns."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+from litestar.params import HeaderParameter
+from litestar.types import Scope
 
 from wealist.core import hub, live, presence
 from wealist.core.frames import Cursor, Frame, parse
@@ -26,37 +26,36 @@ _RETRY = Frame("", 0, "")
 _RETRY.stream = b"retry: 3000\n\n"
 
 
-def token_of(scope: Any) -> str:
-    """The token of a request, from its header or, as an EventSource sends it, from the query."""
-    headers: Mapping[bytes, bytes] = dict(scope["headers"])
-    given = headers.get(b"authorization", b"").decode("latin-1").partition(" ")[2]
-    return given or query(scope, "token") or ""
+LastEventId: TypeAlias = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="The cursor of the last event heard."),
+]
+"""The header of that name, as an EventSource sends it when it comes back. Its default is None."""
 
 
-def query(scope: Any, name: str) -> str | None:
-    """The first value of a query parameter."""
-    found = parse_qs(scope["query_string"].decode("latin-1")).get(name)
-    return found[0] if found else None
-
-
-def cursor_of(scope: Any) -> Cursor | None:
-    """Where the client wants to go on: `Last-Event-ID` when it comes back, else `?since=`."""
-    headers: Mapping[bytes, bytes] = dict(scope["headers"])
-    last = headers.get(b"last-event-id")
-    text = last.decode("latin-1") if last else query(scope, "since")
+def place(last_event_id: str | None, since: str | None) -> Cursor | None:
+    """Where a client wants to go on: by the header when it comes back, else by its address."""
+    text = last_event_id or since
     return parse(text) if text is not None else None
 
 
 class Stream:
-    """The answer to a request for events; `authorize` raises for those who may not listen.
-
-    Make it with `begin`, which refuses before anything has been sent.
-    """
+    """The answer to a request for events. Raises `TooMany`, or what `authorize` raises for those
+    who may not listen, before anything has been sent."""
 
     def __init__(
-        self, caller: Caller, channel: str, *, authorize: Authorize, greeting: Greeting
+        self,
+        scope: Scope,
+        channel: str,
+        cursor: Cursor | None,
+        *,
+        authorize: Authorize,
+        greeting: Greeting,
     ) -> None:
-        self._caller, self._channel = caller, channel
+        state = scope["state"]
+        self._caller: Caller = state["caller"]
+        self._token: str = state["token"]
+        self._channel, self._cursor = channel, cursor
         self._authorize, self._greeting = authorize, greeting
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -70,27 +69,31 @@ class Stream:
             ended.set()
 
         ended = asyncio.Event()
-        outbox = Outbox(self._caller.user_id, write, farewell)
-        holding = live.connections().holding("stream", self._caller, token_of(scope), outbox)
-        with holding, presence.on(self._channel, self._caller.user_id):
+        with live.connections().place("stream", self._caller, self._token) as connection:
+            await self._authorize()
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await write(_RETRY)
-            try:
-                await hub.current().join(
-                    self._channel,
-                    outbox,
-                    cursor_of(scope),
-                    authorize=self._authorize,
-                    greeting=self._greeting,
-                )
-                await self._hold(receive, outbox, ended)
-            except asyncio.CancelledError:
-                if outbox.code is None:
-                    raise  # the process ends, not the client
-            finally:
-                hub.current().leave(self._channel, outbox)
-                if not ended.is_set():
+            outbox = Outbox(self._caller.user_id, write, farewell)
+            with presence.on(self._channel, self._caller.user_id):
+                try:
+                    await connection.open(outbox)
+                    await self._join(outbox)
+                    await self._hold(receive, outbox, ended)
+                except asyncio.CancelledError:
+                    if outbox.code is None:
+                        raise  # the process ends, not the client
+                finally:
+                    hub.current().leave(self._channel, outbox)
                     await outbox.finish()
+
+    async def _join(self, outbox: Outbox) -> None:
+        await hub.current().join(
+            self._channel,
+            outbox,
+            self._cursor,
+            authorize=self._authorize,
+            greeting=self._greeting,
+        )
 
     @staticmethod
     async def _hold(receive: Any, outbox: Outbox, ended: asyncio.Event) -> None:
@@ -115,12 +118,3 @@ class Stream:
 async def _gone(receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def begin(
-    caller: Caller, channel: str, *, authorize: Authorize, greeting: Greeting
-) -> Stream:
-    """A stream for somebody who may listen. Raises `TooMany`, or what `authorize` raises."""
-    live.connections().check(caller)
-    await authorize()
-    return Stream(caller, channel, authorize=authorize, greeting=greeting)

@@ -18,7 +18,8 @@ from wealist.core.frames import Frame
 MOST_BYTES = 512 << 10
 MOST_FRAMES = 2000
 ROOM_FRAMES = 250
-"""How few frames may wait before a page of missed ones is pushed."""
+ROOM_BYTES = 128 << 10
+"""How little may wait before more missed frames are pushed."""
 
 TOO_SLOW = 1013
 
@@ -29,10 +30,20 @@ log = structlog.get_logger("wealist.live")
 
 
 class Outbox:
-    """The hub's listener for one connection. `write` sends a frame, `close` the farewell; both
-    are called by one task, never at once."""
+    """The hub's listener for one connection. `write` sends a frame, `close` the farewell; one
+    task calls them, never both at once."""
 
-    __slots__ = ("_bytes", "_close", "_queue", "_since", "_task", "_write", "code", "user_id")
+    __slots__ = (
+        "_bytes",
+        "_close",
+        "_queue",
+        "_reason",
+        "_since",
+        "_task",
+        "_write",
+        "code",
+        "user_id",
+    )
 
     def __init__(self, user_id: UUID, write: Write, close: Close) -> None:
         self.user_id = user_id
@@ -40,6 +51,7 @@ class Outbox:
         """Why it ended, as a close code; None while it is open."""
         self._write = write
         self._close = close
+        self._reason = ""
         self._queue: deque[Frame] | None = None
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -66,31 +78,28 @@ class Outbox:
         """Close without sending what waits, or `after` it; the first call counts."""
         if self.code is not None:
             return
-        self.code = code
+        self.code, self._reason = code, reason
+        live_metrics.closes.labels(str(code)).inc()
         if self._queue is not None and not after:
             self._queue.clear()
-        live_metrics.closes.labels(str(code)).inc()
-        before = self._task
-        self._task = asyncio.create_task(self._farewell(before, code, reason))
+        if self._task is None:
+            self._since = monotonic()
+            self._task = asyncio.create_task(self._run(deque()))
 
     async def room(self) -> None:
         """Wait until only few frames wait, or the connection ends."""
         while self.code is None and (  # noqa: ASYNC110  # an event would cost idle sockets memory
-            len(self._queue or ()) > ROOM_FRAMES or self._bytes > MOST_BYTES // 4
+            len(self._queue or ()) > ROOM_FRAMES or self._bytes > ROOM_BYTES
         ):
             await asyncio.sleep(0.01)
 
     def stalled(self, now: float, seconds: float) -> bool:
-        """Whether the client hasn't taken a frame or a farewell for so long."""
-        return self._task is not None and now - self._since > seconds
-
-    async def finished(self) -> None:
-        """Wait until the farewell has been sent, if one has been begun."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        """Whether the client hasn't taken a frame, or left after the farewell, for so long."""
+        waits = self._task is not None or self.code is not None
+        return waits and now - self._since > seconds
 
     async def finish(self) -> None:
-        """The connection is over: nothing is written any more."""
+        """The connection is over: nothing is written any more, not even a farewell."""
         self.code = self.code if self.code is not None else 0
         task, self._task = self._task, None
         if task is not None:
@@ -105,19 +114,14 @@ class Outbox:
                 self._bytes -= frame.size
                 await self._write(frame)
                 self._since = monotonic()
+            if self.code:
+                await self._close(self.code, self._reason)
         except Exception as error:  # the client has gone; its reader notices, too
             self.code = self.code if self.code is not None else 0
             log.debug("a connection broke", error=f"{type(error).__name__}: {error}")
-        if self.code is None:
-            self._task = self._queue = None
-            self._bytes = 0
-
-    async def _farewell(self, before: "asyncio.Task[None] | None", code: int, reason: str) -> None:
-        self._since = monotonic()
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            await self._close(code, reason)
-        except Exception as error:
-            log.debug("a connection broke", error=f"{type(error).__name__}: {error}")
         self._task = None
+        if self.code is None:
+            self._queue = None
+            self._bytes = 0
+        else:
+            self._since = monotonic()

@@ -176,6 +176,8 @@ class Reader:
         assert self.start is not None
         expected = [seq for seq in log if seq > self.start]
         found = []
+        if self.resets:  # each excuses everything before it
+            found.append(f"{self.resets} resets")
         if self.holes:
             found.append(f"{self.holes} holes")
         if self.repeated:
