@@ -1,10 +1,16 @@
 """What several tests of the core share."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from msgspec import structs
 
+from tests.core.hub_peers import family, hub_on
 from tests.core.mint_peers import SETTINGS
+from tests.people import Server
 from wealist.core import keys
+from wealist.core.bus import LocalBus
+from wealist.core.hub import Hub
 from wealist.core.keys import KeySet
 from wealist.core.mint import Mint
 
@@ -17,3 +23,11 @@ def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
 @pytest.fixture(scope="module")
 def mint(key_set: KeySet) -> Mint:
     return Mint(key_set, SETTINGS)
+
+
+@pytest.fixture
+async def hub(server: Server) -> AsyncIterator[Hub]:
+    """The hub of a process that is alone."""
+    with family():
+        async with hub_on(LocalBus()) as made:
+            yield made

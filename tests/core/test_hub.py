@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -23,19 +22,11 @@ from tests.core.hub_peers import (
 )
 from tests.people import Server
 from wealist.core import db
-from wealist.core.bus import LocalBus
 from wealist.core.errors import Forbidden
 from wealist.core.frames import Cursor, Frame
 from wealist.core.hub import Hub
 from wealist.core.hub_channel import Channel
 from wealist.core.ids import NIL
-
-
-@pytest.fixture
-async def hub(server: Server) -> AsyncIterator[Hub]:
-    with family():
-        async with hub_on(LocalBus()) as made:
-            yield made
 
 
 async def test_what_is_committed_reaches_every_listener_of_its_channel_once(hub: Hub) -> None:

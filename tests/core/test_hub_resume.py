@@ -22,18 +22,10 @@ from tests.core.hub_peers import (
 )
 from tests.people import Server
 from wealist.core import db, events
-from wealist.core.bus import LocalBus
 from wealist.core.frames import Cursor, Frame, parse
 from wealist.core.hub import Hub
 from wealist.core.hub_channel import Channel
 from wealist.core.hub_watch import Pace
-
-
-@pytest.fixture
-async def hub(server: Server) -> AsyncIterator[Hub]:
-    with family():
-        async with hub_on(LocalBus()) as made:
-            yield made
 
 
 @pytest.mark.parametrize("before", [0, 1, 300])

@@ -1,49 +1,17 @@
 """Two people look at one project over two replicas, whatever happens to those."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 from uuid import uuid4
 
-import pytest
-
+from tests.live.conftest import Pair
 from tests.live.listening import Kanban, Listener
 from tests.live.servers import Replica
 from wealist.embedded.valkey import Valkey
 
 CHECKED = 4.0
 """Seconds until a replica without a bus has looked into the log, with a margin."""
-
-
-class Pair(NamedTuple):
-    one: Replica
-    two: Replica
-    valkey: Valkey
-
-
-@pytest.fixture(scope="module")
-async def pair(
-    database_url: str, private_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Pair]:
-    folder = tmp_path_factory.mktemp("boards")
-    async with AsyncExitStack() as stack:
-        valkey = await Valkey.start(folder / "valkey")
-        stack.push_async_callback(valkey.stop)
-        replicas = [
-            await stack.enter_async_context(
-                Replica.start(
-                    folder / name,
-                    database_url=database_url,
-                    redis_url=valkey.url,
-                    JWT_RSA_PRIVATE_KEY=private_key,
-                )
-            )
-            for name in ("one", "two")
-        ]
-        yield Pair(*replicas, valkey)
 
 
 async def kanban_on(replica: Replica, name: str = "") -> Kanban:

@@ -1,48 +1,16 @@
 """Two replicas, one PostgreSQL, one Valkey: a session is the same on both, and ends on both."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from typing import NamedTuple
 
 import httpx
-import pytest
 
+from tests.live.conftest import Pair
 from tests.live.servers import Replica, Session, until
-from wealist.embedded.valkey import Valkey
 
 AT_ONCE = 1.0
 """Seconds until a logout counts everywhere."""
 RECOVERY = 15.0
 """Seconds until replicas have found a Valkey that is back."""
-
-
-class Pair(NamedTuple):
-    one: Replica
-    two: Replica
-    valkey: Valkey
-
-
-@pytest.fixture(scope="module")
-async def pair(
-    database_url: str, private_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Pair]:
-    folder = tmp_path_factory.mktemp("pair")
-    async with AsyncExitStack() as stack:
-        valkey = await Valkey.start(folder / "valkey")
-        stack.push_async_callback(valkey.stop)
-        replicas = [
-            await stack.enter_async_context(
-                Replica.start(
-                    folder / name,
-                    database_url=database_url,
-                    redis_url=valkey.url,
-                    JWT_RSA_PRIVATE_KEY=private_key,
-                )
-            )
-            for name in ("one", "two")
-        ]
-        yield Pair(*replicas, valkey)
 
 
 async def ends(session: Session, replica: Replica, *, within: float) -> None:
