@@ -110,11 +110,11 @@ class Storm:
         for reader in (*self.readers, self.guest):
             stack.push_async_callback(reader.stop)
             await reader.begin()
-        deaf = await stack.enter_async_context(self._deaf(owner))
+        await stack.enter_async_context(self._deaf(owner))
         faults = asyncio.create_task(self._faults(member))
         await self._write(owner)
         await faults
-        await self._drown(owner, deaf)
+        await self._drown(owner)
         await self._judge()
 
     def _account(self, name: str) -> Account:
@@ -143,23 +143,26 @@ class Storm:
         finally:
             writer.transport.abort()
 
-    async def _drown(self, owner: Account, deaf: asyncio.StreamReader) -> None:
-        """Write until the replica has had enough of the client that never reads; then its
-        connection must have an end."""
-        for number in range(MOST_DROWNING):
-            if await self._overflows() > 0:
-                break
-            text = f"{number} " + "x" * 9_000
-            body = {"boardId": self.scratch.cards[number % len(self.scratch.cards)]}
-            await owner.call("POST", f"{API}/comments", body | {"content": text})
-        try:
-            async with asyncio.timeout(SETTLE_SECONDS):
-                while await deaf.read(1 << 20):
-                    pass
-        except ConnectionError:
-            pass
-        except TimeoutError:
-            self.outcome.complaints.append("a client that never reads is still held")
+    async def _drown(self, owner: Account) -> None:
+        """Another client that never reads (the faults have ended the session of the first): the
+        replica must have enough of it at some time, and then end its connection."""
+        async with self._deaf(owner) as deaf:
+            for number in range(MOST_DROWNING):
+                if await self._overflows() > 0:
+                    break
+                text = f"{number} " + "x" * 9_000
+                body = {"boardId": self.scratch.cards[number % len(self.scratch.cards)]}
+                await owner.call("POST", f"{API}/comments", body | {"content": text})
+            else:
+                self.outcome.complaints.append("a client that never reads is never too slow")
+            try:
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    while await deaf.read(1 << 20):
+                        pass
+            except ConnectionError:
+                pass
+            except TimeoutError:
+                self.outcome.complaints.append("a client that never reads is still held")
 
     async def _overflows(self) -> float:
         """How many connections the first replica has closed because they read too slowly."""
