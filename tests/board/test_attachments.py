@@ -8,8 +8,10 @@ import pytest
 
 from tests.board.making import API, Team, ask, call, refused
 from tests.board.test_folds import upload
+from tests.board.views import ProjectView
+from tests.fold import folds
 from tests.people import NIL, Person, Server
-from wealist.board import files, uploads
+from wealist.board import attachments, files, uploads
 from wealist.core import db, doomed, objects
 
 
@@ -146,6 +148,32 @@ async def test_one_file_goes_to_one_card_however_many_want_it(team: Team) -> Non
         )
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 4
     assert sum(len(card["attachments"]) for card in await team.cards()) == 1
+
+
+async def test_a_file_that_is_attached_while_it_is_deleted_is_never_lost_in_silence(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = await team.card()
+    read, go_on = asyncio.Event(), asyncio.Event()
+    reachable = attachments.reachable
+
+    async def slowly(*args: Any) -> Any:
+        found = await reachable(*args)
+        read.set()
+        await go_on.wait()
+        return found
+
+    async with upload(team.ann, team.workspace_id, "BOARD") as file:
+        monkeypatch.setattr(attachments, "reachable", slowly)
+        deletion = asyncio.create_task(ask(team.ann, "DELETE", f"/attachments/{file}"))
+        await read.wait()
+        body = {"attachmentIds": [file]}
+        await call(team.ann, "PUT", f"/boards/{card['boardId']}", body)
+        async with folds(ProjectView(team.owner, team.project_id)):
+            go_on.set()
+            assert (await deletion).status_code == 409
+    monkeypatch.undo()
+    await call(team.ann, "DELETE", f"/attachments/{file}")
 
 
 async def test_names_can_write_no_headers_and_scripts_are_never_shown(team: Team) -> None:

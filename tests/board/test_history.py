@@ -108,7 +108,7 @@ async def test_undo_gives_nobody_back_who_has_left_and_no_option_that_is_gone(te
     path = f"/boards/{card['boardId']}"
     await call(team.ann, "PUT", path, {"assigneeId": None})
     await team.leaves(team.bob)
-    await refused(team.ann, "POST", f"{path}/undo", None, 400, says="assigneeId")
+    await refused(team.ann, "POST", f"{path}/undo", None, 409, says="assigneeId")
     other = await team.card()
     path = f"/boards/{other['boardId']}"
     await call(team.ann, "PUT", f"{path}/move", team.moving("review"))
@@ -206,6 +206,9 @@ async def test_comments_and_files_are_part_of_a_cards_history(team: Team) -> Non
     async with upload(team.ann, team.workspace_id, "BOARD") as file:
         await call(team.ann, "PUT", path, {"attachmentIds": [file]})
     await call(team.bob, "PUT", path, {"attachmentIds": []})
+    async with upload(team.ann, team.workspace_id, "BOARD") as file:
+        await call(team.ann, "PUT", path, {"attachmentIds": [file]})
+        await call(team.ann, "DELETE", f"/attachments/{file}")
     found = [(one["kind"], one["actorId"], one["changes"]) for one in await feed(team, card)]
 
     def change(field: str, old: Any, new: Any) -> list[dict[str, Any]]:
@@ -217,4 +220,36 @@ async def test_comments_and_files_are_part_of_a_cards_history(team: Team) -> Non
         ("comment.deleted", team.ann.id, change("comment", "Second", None)),
         ("attachment.changed", team.ann.id, change("attachments", [], ["a.txt"])),
         ("attachment.changed", team.bob.id, change("attachments", ["a.txt"], [])),
+        ("attachment.changed", team.ann.id, change("attachments", [], ["a.txt"])),
+        ("attachment.changed", team.ann.id, change("attachments", ["a.txt"], [])),
     ]
+
+
+async def test_what_changes_many_cards_is_in_the_history_of_each(team: Team) -> None:
+    here = f"/projects/{team.project_id}/fields"
+    for name, kind in (("Tester", "single_user"), ("Crew", "multi_user"), ("Points", "number")):
+        await call(team.owner, "POST", here, {"fieldName": name, "fieldType": kind})
+    card = await team.card(
+        assigneeId=team.bob.id,
+        participants=[team.bob.id],
+        customFields={"tester": team.bob.id, "crew": [team.ann.id, team.bob.id], "points": 3},
+    )
+    other = await team.card()
+    option = await team.option("importance", "urgent")
+    await call(team.owner, "DELETE", f"/field-options/{option['optionId']}?replacement=low")
+    await call(team.owner, "DELETE", f"{here}/points")
+    await team.leaves(team.bob)
+    found = [(one["kind"], one["changes"]) for one in await feed(team, card)]
+    bob = [("assigneeId", None), ("participants", None), ("tester", None), ("crew", None)]
+    assert found[::-1][1:] == [
+        ("option.replaced", [{"field": "importance", "oldValue": "urgent", "newValue": "low"}]),
+        ("field.cleared", [{"field": "points", "oldValue": 3, "newValue": None}]),
+        (
+            "person.left",
+            [{"field": name, "oldValue": team.bob.id, "newValue": new} for name, new in bob],
+        ),
+    ]
+    assert [one["kind"] for one in await feed(team, other)] == ["option.replaced", "board.created"]
+    now = await call(team.ann, "GET", f"/boards/{card['boardId']}")
+    assert now["customFields"]["crew"] == [team.ann.id]
+    assert "tester" not in now["customFields"]

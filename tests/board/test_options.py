@@ -158,6 +158,18 @@ async def test_the_last_option_of_a_column_in_use_stays(team: Team) -> None:
     assert {card["customFields"]["importance"] for card in await team.cards()} == {"low"}
 
 
+async def test_a_card_in_the_trash_keeps_a_value_for_each_built_in_field(team: Team) -> None:
+    card = await team.card()
+    await call(team.owner, "DELETE", f"/boards/{card['boardId']}")
+    path = f"/field-options?fieldType=role&projectId={team.project_id}"
+    *others, last = await call(team.owner, "GET", path)
+    for option in others:
+        await call(team.owner, "DELETE", f"/field-options/{option['optionId']}")
+    await refused(team.owner, "DELETE", f"/field-options/{last['optionId']}", None, 400)
+    back = await call(team.owner, "POST", f"/boards/{card['boardId']}/restore")
+    assert back["customFields"]["role"] == "qa"
+
+
 async def test_labels_are_a_field_of_several_values(team: Team) -> None:
     here = f"/projects/{team.project_id}/fields"
     field = await call(

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.board.making import Team, ask, call, refused
+from tests.people import Person, Server
 from wealist.core import db
 
 
@@ -94,6 +95,37 @@ async def test_orders_go_both_ways(filled: Team) -> None:
     ):
         assert await found(filled, f"sort={sort}") == titles, sort
         assert await found(filled, f"sort=-{sort}") == titles[::-1], sort
+
+
+async def test_a_day_has_all_of_its_hours(team: Team) -> None:
+    for hour, title in (("00:00:00", "first"), ("09:00:00", "nine"), ("23:59:59", "last")):
+        await team.card(title=title, dueDate=f"2026-12-10T{hour}Z")
+    await team.card(title="next", dueDate="2026-12-11")
+    assert await found(team, "dueFrom=2026-12-10&dueTo=2026-12-10") == ["first", "nine", "last"]
+    assert await found(team, "dueTo=2026-12-10T09:00:00Z") == ["first", "nine"]
+
+
+async def test_ones_own_cards_are_found_in_all_projects(team: Team, server: Server) -> None:
+    other = (await team.project(name="Other"))["projectId"]
+    for number in range(4):
+        project = other if number % 2 else team.project_id
+        body = {"projectId": project, "title": f"Task {number}", "assigneeId": team.ann.id}
+        await call(team.owner, "POST", "/boards", body)
+    await team.card(title="Task of nobody")
+    stranger = await server.person("Stranger")
+
+    async def mine(query: str, person: Person = team.ann) -> list[str]:
+        cards = await call(person, "GET", f"/boards?{query}")
+        return [card["title"] for card in cards]
+
+    assert await mine("") == ["Task 3", "Task 2", "Task 1", "Task 0"]
+    assert await mine("q=task%201&limit=5") == ["Task 1"]
+    assert await mine("sort=title&limit=3") == ["Task 0", "Task 1", "Task 2"]
+    assert await mine("limit=5", stranger) == []
+    first = await ask(team.ann, "GET", "/boards?limit=3")
+    rest = await mine(f"limit=3&cursor={first.headers['x-next-cursor']}")
+    assert rest == ["Task 0"]
+    await refused(team.ann, "GET", "/boards?customFields={}", None, 400, says="customFields")
 
 
 async def test_bad_parameters_are_refused_and_named(filled: Team) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from tests.board.making import Team, ask, call, refused
+from tests.board.views import ProjectView
+from tests.fold import folds
+from wealist.board import ranks
 
 
 async def undone(team: Team, card: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +69,39 @@ async def test_what_changes_nothing_is_no_change_to_take_back(team: Team) -> Non
         await call(team.ann, "PUT", f"{path}/move", team.moving("review"))
     assert (await undone(team, card))["status"] == "PENDING"
     assert (await undone(team, card))["title"] == "One"
+
+
+async def test_people_come_back_in_an_order_that_every_client_can_follow(team: Team) -> None:
+    card = await team.card()
+    path = f"/boards/{card['boardId']}"
+    await call(team.ann, "PUT", path, {"participants": [team.owner.id, team.bob.id]})
+    await call(team.ann, "PUT", path, {"participants": [team.bob.id]})
+    async with folds(ProjectView(team.owner, team.project_id)):
+        await undone(team, card)
+    found = await call(team.ann, "GET", path)
+    assert found["participantIds"] == [team.bob.id, team.owner.id]
+    assert (await undone(team, card))["participantIds"] == []
+
+
+async def test_dates_that_no_longer_go_together_stay(team: Team) -> None:
+    card = await team.card(dueDate="2026-12-10")
+    path = f"/boards/{card['boardId']}"
+    await call(team.ann, "PUT", path, {"dueDate": "2026-12-20"})
+    await call(team.bob, "PUT", path, {"startDate": "2026-12-15"})
+    await refused(team.ann, "POST", f"{path}/undo", None, 409, says="startDate")
+
+
+async def test_a_card_whose_rank_was_only_spread_anew_keeps_its_place(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [await team.card(title=f"{n}") for n in range(3)]
+    path = f"/boards/{cards[2]['boardId']}"
+    monkeypatch.setattr(ranks, "LONGEST", 1)
+    body = team.moving("review", afterBoardId=cards[0]["boardId"])
+    await call(team.ann, "PUT", f"{path}/move", body)
+    back = await undone(team, cards[2])
+    assert back["status"] == "PENDING"
+    assert [card["title"] for card in await team.cards()] == ["0", "2", "1"]
 
 
 async def test_people_who_were_added_or_taken_off_can_be_taken_back(team: Team) -> None:

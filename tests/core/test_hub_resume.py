@@ -1,7 +1,8 @@
 """Coming back to a hub with a cursor: exactly what was missed, or the order to start over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,10 @@ from tests.core.hub_peers import (
     soon,
 )
 from tests.people import Server
-from wealist.core import db, events
+from wealist.core import changes, db, events
 from wealist.core.frames import Cursor, Frame, parse
 from wealist.core.hub import Hub
-from wealist.core.hub_channel import Channel
+from wealist.core.hub_channel import RESTART, Channel
 from wealist.core.hub_watch import Pace
 
 
@@ -218,3 +219,62 @@ def test_what_a_new_log_says_before_the_channel_knows_of_it_is_kept() -> None:
     made.restart("new", 3)
     assert (made.last, made.early) == (5, [])
     assert [frame.seq for frame in made.recent(3) or ()] == [4, 5]
+
+
+@pytest.fixture
+def retention(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Has events up to a seq removed just before the log is read for them the next time."""
+
+    def prepare(name: str, floor: int) -> None:
+        since = events.since
+
+        async def removed(*args: Any, **named: Any) -> Any:
+            await db.execute("UPDATE core.channel SET floor = $2 WHERE name = $1", name, floor)
+            await db.execute(
+                """
+                DELETE FROM core.event e USING core.channel c
+                WHERE c.id = e.channel_id AND c.name = $1 AND e.seq <= $2
+                """,
+                name,
+                floor,
+            )
+            return await since(*args, **named)
+
+        monkeypatch.setattr(events, "since", removed)
+
+    return prepare
+
+
+async def test_what_retention_takes_meanwhile_is_no_silent_gap(
+    hub: Hub, retention: Callable[[str, int], None]
+) -> None:
+    name = channel()
+    await say(name, *range(6))
+    cursor = Cursor(await epoch(), 1)
+    retention(name, 3)
+    ear = await listens(hub, name, cursor)
+    assert ear.seqs == []
+    assert "RESET" in ear.control[0]
+
+
+async def test_nor_at_the_third_door(server: Server, retention: Callable[[str, int], None]) -> None:
+    name = channel()
+    with family():
+        await say(name, *range(6))
+        cursor = Cursor(await epoch(), 1)
+        retention(name, 3)
+        found = await changes.since(name, cursor, 100)
+    assert (found.reset, found.events) == (True, [])
+
+
+async def test_who_is_removed_and_taken_back_while_he_joins_comes_back(hub: Hub) -> None:
+    name, ear = channel(), Ear()
+    await listens(hub, name)
+
+    async def authorize() -> None:
+        await say(name, 1, revokes=ear.user_id)
+        await say(name, 2)
+
+    await hub.join(name, ear, None, authorize=authorize, greeting=silent)
+    assert ear.ended is not None
+    assert ear.ended[0] == RESTART

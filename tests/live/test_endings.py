@@ -97,6 +97,18 @@ async def test_a_project_that_is_deleted_ends_its_connections_for_good(
         assert listener.code == 1000
 
 
+async def test_a_workspace_that_is_deleted_ends_the_connections_to_its_projects(
+    replica: Replica, kanban: Kanban
+) -> None:
+    async with Listener.on(replica, kanban.project, kanban.owner) as listener:
+        path = f"/svc/user/api/workspaces/{kanban.workspace_id}"
+        gone = await replica.http.delete(path, headers=kanban.owner.headers)
+        assert gone.status_code == 200, gone.text
+        await listener.until(lambda: listener.code is not None)
+        assert [frame["type"] for frame in listener.frames] == ["PROJECT_DELETED"]
+        assert listener.code == 1000
+
+
 async def test_a_replica_that_stops_sends_everybody_elsewhere(
     database_url: str, tmp_path: Path
 ) -> None:

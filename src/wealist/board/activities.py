@@ -10,6 +10,7 @@ from wealist.board import access, board_queries, boards, dates, edits, ranks, tr
 from wealist.board.access import NO_BOARD, Place
 from wealist.board.live_wire import Activity
 from wealist.board.pages import Page, Window
+from wealist.board.values import Schema
 from wealist.board.wire import Board, Change
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
@@ -66,8 +67,8 @@ class _Done(Struct):
 async def undo(caller: Caller, board_id: UUID) -> Board:
     """Take back the caller's own last change of a card.
 
-    Raises `NotFound` when there is none, and `Conflict` with the `difference` when somebody has
-    changed the same since: the card stays as that person left it.
+    Raises `NotFound` when there is none, and `Conflict` when what was can't be had again; with
+    the `difference` when somebody has changed the same since: the card stays as he left it.
     """
     async with db.transaction():
         await access.lock_of("boards", board_id)
@@ -115,44 +116,80 @@ async def _take_back(caller: Caller, place: Place, board_id: UUID, done: _Done) 
     old = await board_queries.board(board_id)
     assert old is not None
     changes = msgspec.json.decode(done.changes, type=list[Change])
-    present = _present(old)
-    difference = [
+    if await _spread_since(old, done, changes):
+        changes = [change for change in changes if change.field != edits.RANK]
+    if difference := _difference(changes, _present(old)):
+        raise Conflict(
+            "this was changed since; undoing would overwrite it",
+            extra={"difference": difference},
+        )
+    schema = await values.schema(place.project_id)
+    try:
+        edit = await _reverse(old, changes, schema)
+        await boards.require_members(place, edit.values, schema, edit.fields)
+    except Invalid as error:
+        raise Conflict(f"what was can't be had again: {error.message}") from None
+    await schema.make_room(edit.fields, edit.old_fields)
+    board = await edits.apply(edit, actor=caller.user_id, kind="board.undone", undoes=done.id)
+    edits.tell_updated(board, actor=caller.user_id)
+    edits.notify(edit, board, place, schema.label, actor=caller.user_id)
+    return board
+
+
+async def _spread_since(board: Board, done: _Done, changes: list[Change]) -> bool:
+    """Whether a card has another rank than a change gave it although nobody has moved it since:
+    all of the project have been spread anew. It stays where it is then."""
+    ranked = [change for change in changes if change.field == edits.RANK]
+    if not ranked or ranked[0].new_value == board.rank:
+        return False
+    moved: bool = await db.fetch_value(
+        """
+        SELECT EXISTS (SELECT FROM board.activities WHERE board_id = $1 AND id > $2
+                       AND changes @> '[{"field": "rank"}]')
+        """,
+        board.id,
+        done.id,
+    )
+    return not moved
+
+
+def _difference(changes: list[Change], present: dict[str, Any]) -> list[dict[str, Any]]:
+    """What isn't any more as the changes have left it. Who takes part has no order of his own."""
+
+    def same(change: Change, value: Any) -> bool:
+        if change.field == "participants":
+            return set(value) == set(change.new_value)
+        return bool(value == change.new_value)
+
+    return [
         {
             "field": change.field,
             "expected": change.new_value,
             "current": present.get(change.field),
         }
         for change in changes
-        if present.get(change.field) != change.new_value
+        if not same(change, present.get(change.field))
     ]
-    if difference:
-        raise Conflict(
-            "this was changed since; undoing would overwrite it",
-            extra={"difference": difference},
-        )
-    schema = await values.schema(place.project_id)
+
+
+async def _reverse(old: Board, changes: list[Change], schema: Schema) -> edits.Edit:
+    """The edit that takes changes back. Raises `Invalid` for what can't be any more."""
     fields = msgspec.json.decode(old.custom_fields)
     before = dict(fields)
     new: dict[str, Any] = {}
     rank = None
     for change in changes:
         if change.field == edits.RANK:
-            rank = await _rank(place.project_id, change.old_value)
+            rank = await _rank(old.project_id, change.old_value)
+        elif change.field == "participants":
+            people = [UUID(one) for one in change.old_value]
+            new["participant_ids"] = edits.in_order(old.participant_ids, people)
         elif change.field in _MEMBERS:
             new[_MEMBERS[change.field]] = _decoded(change.field, change.old_value)
         else:
             fields[change.field] = change.old_value
-    try:
-        fields = schema.check(fields, before)
-    except Invalid as error:
-        raise Conflict(f"the old value can't be had again: {error.message}") from None
-    await boards.require_members(place, new, schema, fields)
-    await schema.make_room(fields, before)
-    edit = edits.Edit(old, new, fields, rank)
-    board = await edits.apply(edit, actor=caller.user_id, kind="board.undone", undoes=done.id)
-    edits.tell_updated(board, actor=caller.user_id)
-    edits.notify(edit, board, place, schema.label, actor=caller.user_id)
-    return board
+    dates.check(new.get("start_date", old.start_date), new.get("due_date", old.due_date))
+    return edits.Edit(old, new, schema.check(fields, before), rank)
 
 
 async def _rank(project_id: UUID, old: str) -> str:
@@ -187,6 +224,4 @@ def _decoded(field: str, value: Any) -> Any:
         return dates.parse(value, field)
     if field == "assigneeId":
         return UUID(value) if value else None
-    if field == "participants":
-        return [UUID(one) for one in value]
     return value

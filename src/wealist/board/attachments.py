@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from wealist.board import access, comment_queries, feed, files
 from wealist.board.access import NO_ATTACHMENT, Place
-from wealist.board.wire import AttachmentFull
+from wealist.board.wire import AttachmentFull, Change
 from wealist.core import db, doomed, objects
-from wealist.core.errors import Invalid, NotFound
+from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL
 
@@ -61,18 +61,13 @@ async def check(caller: Caller, ids: Sequence[UUID | None] | None) -> list[UUID]
         if stored is None:
             raise Invalid("a file has not been uploaded yet", field=FIELD)
         if stored.size != file.file_size:
-            await _reject(file)
+            async with db.transaction():
+                await drop_temporary([file.id])
             raise Invalid(
                 f"a file has {stored.size} bytes where {file.file_size} were announced",
                 field=FIELD,
             )
     return wanted
-
-
-async def _reject(file: _Temp) -> None:
-    async with db.transaction():
-        await db.execute("DELETE FROM board.attachments WHERE id = $1 AND status = 'TEMP'", file.id)
-        await doomed.doom([file.file_key])
 
 
 async def replace(
@@ -126,9 +121,9 @@ async def drop_comment(comment_id: UUID) -> None:
     await _drop("entity_type = 'COMMENT' AND entity_id = $1", comment_id)
 
 
-async def drop_temporary(ids: Sequence[UUID]) -> None:
-    """Delete uploads that were never attached."""
-    await _drop("id = ANY($1) AND status = 'TEMP'", list(ids))
+async def drop_temporary(ids: Sequence[UUID]) -> int:
+    """Delete those of these uploads that are not attached; how many."""
+    return await _drop("id = ANY($1) AND status = 'TEMP'", list(ids))
 
 
 async def drop_boards(boards: Sequence[UUID]) -> None:
@@ -152,8 +147,8 @@ async def drop_workspace(workspace_id: UUID) -> None:
     await _drop("workspace_id = $1", workspace_id)
 
 
-async def _drop(where: str, *args: object) -> None:
-    """Delete rows, and have their objects deleted after the commit; `where` is ours."""
+async def _drop(where: str, *args: object) -> int:
+    """Delete rows, and have their objects deleted after the commit; how many. `where` is ours."""
     keys = await db.fetch_value(
         f"""
         WITH gone AS (DELETE FROM board.attachments WHERE {where} RETURNING file_key)
@@ -162,6 +157,7 @@ async def _drop(where: str, *args: object) -> None:
         *args,
     )
     await doomed.doom(keys or ())
+    return len(keys or ())
 
 
 async def full(attachment_id: UUID) -> AttachmentFull | None:
@@ -245,36 +241,39 @@ async def reachable(caller: Caller, attachment_id: UUID, action: str) -> _Owner:
 
 
 async def delete_attachment(caller: Caller, attachment_id: UUID) -> None:
-    """Delete a file that the caller has uploaded, attached or not."""
+    """Delete a file that the caller has uploaded, attached or not. Raises `Conflict` if it is
+    being attached at this moment."""
     async with db.transaction():
         await access.lock_of("attachments", attachment_id)
         found = await reachable(caller, attachment_id, "attachment.delete")
-        await _drop("id = $1", attachment_id)
         if found.project_id is None or found.entity_id is None:
+            # No project is locked, so it may have been attached since; then it has to be told.
+            if not await drop_temporary([attachment_id]):
+                raise Conflict("this file is being attached; try again")
             return
-        await _TELL[found.entity_type](found.project_id, found.entity_id, caller.user_id)
+        await _drop("id = $1", attachment_id)
+        await _tell_removed(found, found.project_id, found.entity_id, actor=caller.user_id)
 
 
-async def _project_changed(project_id: UUID, entity_id: UUID, actor: UUID) -> None:
-    await feed.project_changed(project_id, actor=actor)
-
-
-async def _board_changed(project_id: UUID, entity_id: UUID, actor: UUID) -> None:
-    board = await feed.board_changed(project_id, entity_id, actor=actor)
-    await feed.record(
-        project_id,
-        "attachment.removed",
-        actor=actor,
-        subject=board.title,
-        board_id=board.id,
-    )
-
-
-async def _comment_changed(project_id: UUID, entity_id: UUID, actor: UUID) -> None:
-    await db.execute("UPDATE board.comments SET version = version + 1 WHERE id = $1", entity_id)
-    comment = await comment_queries.comment(entity_id)
-    if comment is not None:
-        feed.tell(project_id, "COMMENT_UPDATED", comment, actor=actor)
-
-
-_TELL = {"PROJECT": _project_changed, "BOARD": _board_changed, "COMMENT": _comment_changed}
+async def _tell_removed(found: _Owner, project_id: UUID, entity_id: UUID, *, actor: UUID) -> None:
+    match found.entity_type:
+        case "PROJECT":
+            await feed.project_changed(project_id, actor=actor)
+        case "BOARD":
+            board = await feed.board_changed(project_id, entity_id, actor=actor)
+            after = files.names(board.attachments)
+            await feed.record(
+                project_id,
+                "attachment.changed",
+                actor=actor,
+                subject=board.title,
+                board_id=board.id,
+                changes=[Change("attachments", [*after, found.file_name], after)],
+            )
+        case _:
+            await db.execute(
+                "UPDATE board.comments SET version = version + 1 WHERE id = $1", entity_id
+            )
+            comment = await comment_queries.comment(entity_id)
+            if comment is not None:
+                feed.tell(project_id, "COMMENT_UPDATED", comment, actor=actor)

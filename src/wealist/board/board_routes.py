@@ -40,12 +40,14 @@ async def list_boards(
     hideCompleted: Text = None,  # noqa: N803
     sort: Text = None,
 ) -> Response[Data[list[Board]]]:
-    if not projectId:
-        return Response(answer(await search.own_boards(caller)))
-    project = uuid(projectId, "projectId")
     wanted = search.Wanted(
         limit, cursor, q, assigneeId, customFields, dueFrom, dueTo, hideCompleted, sort
     )
+    if not projectId:
+        if wanted.anything or wanted.fields:
+            return paged(await search.search_own(caller, wanted))
+        return Response(answer(await search.own_boards(caller)))
+    project = uuid(projectId, "projectId")
     if wanted.anything:
         return paged(await search.search(caller, project, wanted))
     return Response(answer(await search.all_boards(caller, project, customFields)))

@@ -50,7 +50,7 @@ async def _announce(column: str, kind: str, activity: str) -> int:
             WITH due AS (
                 SELECT b.id FROM board.boards b JOIN board.projects p ON p.id = b.project_id
                 WHERE b.due_date <= $2 AND {board_queries.DEADLINE} > $1
-                  AND {board_queries.DEADLINE} <= $3 AND b.deleted_at IS NULL
+                  AND {board_queries.DEADLINE} <= $2 AND b.deleted_at IS NULL
                   AND b.{column} IS DISTINCT FROM b.due_date AND {board_queries.NOT_DONE}
                 ORDER BY b.due_date LIMIT {_BATCH} FOR NO KEY UPDATE SKIP LOCKED
             ), marked AS (
@@ -65,7 +65,6 @@ async def _announce(column: str, kind: str, activity: str) -> int:
             """,
             moment if soon else dates.EARLIEST,
             moment + SOON if soon else moment,
-            dates.LATEST if soon else moment,
         )
         if found:
             await _tell(found, kind, activity, overdue=not soon)

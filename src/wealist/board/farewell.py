@@ -8,6 +8,7 @@ from uuid import UUID
 
 from wealist.board import attachments, feed, members, project_queries, projects
 from wealist.board.project_wire import PersonLeft
+from wealist.board.wire import Change
 from wealist.core import db
 from wealist.core.ids import uuid7
 from wealist.core.wire import now
@@ -37,7 +38,7 @@ async def forget_member(workspace_id: UUID, user_id: UUID, actor: UUID) -> None:
     if not ids:
         return
     moment = now()
-    touched = await _off_the_cards(workspace_id, user_id, moment)
+    changed = await _off_the_cards(workspace_id, user_id, moment)
     await db.execute(
         "DELETE FROM board.visits WHERE user_id = $1 AND project_id = ANY($2)", user_id, ids
     )
@@ -62,13 +63,11 @@ async def forget_member(workspace_id: UUID, user_id: UUID, actor: UUID) -> None:
         )
     if gone:
         await _new_owners(workspace_id, gone, actor=actor)
-    await feed.tell_one_of(touched, actor=actor)
+    await feed.tell_changed(changed, "person.left", actor=actor)
 
 
-async def _off_the_cards(
-    workspace_id: UUID, user_id: UUID, moment: datetime
-) -> dict[UUID, list[UUID]]:
-    """Clear assignee, participant and user fields; the cards that this changed, by project."""
+async def _off_the_cards(workspace_id: UUID, user_id: UUID, moment: datetime) -> list[feed.Changed]:
+    """Clear assignee, participant and user fields, also of cards in the trash."""
     records = await db.fetch_records(
         """
         WITH person AS (SELECT $2::uuid::text AS id), off AS (
@@ -76,40 +75,43 @@ async def _off_the_cards(
             WHERE b.id = t.board_id AND p.id = b.project_id AND p.workspace_id = $1
               AND t.user_id = $2 RETURNING t.board_id
         ), named AS (
-            SELECT b.id, (
-                SELECT coalesce(jsonb_object_agg(e.key, CASE
-                    WHEN f.type = 'multi_user' AND jsonb_typeof(e.value) = 'array'
-                    THEN e.value - person.id ELSE e.value END)
-                    FILTER (WHERE NOT (f.type = 'single_user' AND e.value = to_jsonb(person.id))),
-                    '{}')
-                FROM jsonb_each(b.custom_fields) e
-                LEFT JOIN board.fields f ON f.project_id = b.project_id AND f.key = e.key
-            ) AS fields
-            FROM board.boards b JOIN board.projects p ON p.id = b.project_id, person
-            WHERE p.workspace_id = $1 AND EXISTS (
-                SELECT FROM board.fields f WHERE f.project_id = b.project_id
-                    AND f.type IN ('single_user', 'multi_user')
-                    AND b.custom_fields -> f.key ? person.id
-            )
+            SELECT b.id, array_agg(f.key ORDER BY f.position) AS keys,
+                   jsonb_object_agg(f.key, b.custom_fields -> f.key) AS held
+            FROM board.boards b JOIN board.projects p ON p.id = b.project_id
+            JOIN board.fields f ON f.project_id = b.project_id
+                AND f.type IN ('single_user', 'multi_user'), person
+            WHERE p.workspace_id = $1 AND b.custom_fields -> f.key ? person.id
+            GROUP BY b.id
+        ), cleared AS (
+            SELECT named.id, named.keys, (
+                SELECT coalesce(jsonb_object_agg(e.key, e.value - person.id), '{}')
+                FROM jsonb_each(named.held) e, person WHERE jsonb_typeof(e.value) = 'array'
+            ) AS lists FROM named
         )
         UPDATE board.boards b SET version = b.version + 1, updated_at = $3,
                assignee_id = nullif(b.assignee_id, $2),
-               custom_fields = coalesce(named.fields, b.custom_fields)
+               custom_fields = CASE WHEN cleared.id IS NULL THEN b.custom_fields
+                   ELSE (b.custom_fields - cleared.keys) || cleared.lists END
         FROM board.boards t JOIN board.projects p ON p.id = t.project_id
-        LEFT JOIN named ON named.id = t.id
-        WHERE b.id = t.id AND p.workspace_id = $1 AND (
-            t.assignee_id = $2 OR named.id IS NOT NULL OR t.id IN (SELECT board_id FROM off))
-        RETURNING b.project_id, b.id, b.deleted_at
+        LEFT JOIN cleared ON cleared.id = t.id LEFT JOIN off ON off.board_id = t.id
+        WHERE b.id = t.id AND p.workspace_id = $1
+          AND (t.assignee_id = $2 OR cleared.id IS NOT NULL OR off.board_id IS NOT NULL)
+        RETURNING b.project_id, b.id, b.title, b.deleted_at IS NOT NULL, ARRAY(
+            SELECT 'assigneeId' WHERE t.assignee_id = $2
+            UNION ALL SELECT 'participants' WHERE off.board_id IS NOT NULL
+            UNION ALL SELECT unnest(cleared.keys)
+        )
         """,
         workspace_id,
         user_id,
         moment,
     )
-    touched: dict[UUID, list[UUID]] = {}
-    for project_id, board_id, deleted_at in records:
-        if deleted_at is None:
-            touched.setdefault(project_id, []).append(board_id)
-    return touched
+    return [
+        feed.Changed(
+            project_id, board_id, title, trashed, [Change(field, user_id, None) for field in left]
+        )
+        for project_id, board_id, title, trashed, left in records
+    ]
 
 
 async def _new_owners(workspace_id: UUID, ids: list[UUID], *, actor: UUID) -> None:

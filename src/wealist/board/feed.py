@@ -3,7 +3,7 @@
 All of it is part of the transaction of the change.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -48,10 +48,34 @@ def tell_project(project: Project, *, actor: UUID) -> None:
     tell_workspace(project.workspace_id, "project.updated", project, actor=actor)
 
 
-async def tell_one_of(touched: Mapping[UUID, Sequence[UUID]], *, actor: UUID) -> None:
-    """After a change of many cards (by project) that another event tells of: one of the four
-    events that old clients know, so that they read the list again."""
-    await tell_boards([min(ids) for ids in touched.values() if ids], actor=actor)
+class Changed(NamedTuple):
+    """A card that a change of something else has changed, too."""
+
+    project_id: UUID
+    board_id: UUID
+    title: str
+    trashed: bool
+    changes: list[Change]
+
+
+def value(text: str | None) -> Any:
+    """A custom field as SQL has given it."""
+    return None if text is None else msgspec.json.decode(text)
+
+
+async def tell_changed(changed: Sequence[Changed], kind: str, *, actor: UUID) -> None:
+    """After a change of many cards that another event tells of: an activity of each, which can't
+    be undone by itself, and for each project one of the four events that old clients know, so
+    that they read the list again."""
+    if not changed:
+        return
+    entries = [Entry(one.project_id, one.title, one.board_id, one.changes) for one in changed]
+    await record_all(kind, entries, actor=actor)
+    first: dict[UUID, UUID] = {}
+    for one in changed:
+        if not one.trashed:
+            first.setdefault(one.project_id, one.board_id)
+    await tell_boards(list(first.values()), actor=actor)
 
 
 async def tell_boards(ids: Sequence[UUID], *, actor: UUID) -> None:

@@ -2,12 +2,14 @@
 
 import re
 import unicodedata
+from datetime import datetime
 from uuid import UUID
 
 from wealist.board import access, feed
 from wealist.board.access import NO_FIELD
 from wealist.board.project_wire import Field, FieldChange, FieldGone, NewField
 from wealist.board.values import BUILT_IN
+from wealist.board.wire import Change
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
@@ -130,22 +132,40 @@ async def delete_field(caller: Caller, project_id: UUID, key: str) -> None:
         if key in BUILT_IN:
             raise Invalid("a built-in field can't be deleted")
         moment = now()
-        touched = await db.fetch_value(
-            """
-            WITH changed AS (
-                UPDATE board.boards SET custom_fields = custom_fields - $2,
-                       version = version + 1, updated_at = $3
-                WHERE project_id = $1 AND custom_fields ? $2 RETURNING id, deleted_at
-            ) SELECT array_agg(id) FILTER (WHERE deleted_at IS NULL) FROM changed
-            """,
-            project_id,
-            key,
-            moment,
-        )
+        changed = await _clear(project_id, key, moment)
         await db.execute(
             "DELETE FROM board.fields WHERE project_id = $1 AND key = $2", project_id, key
         )
         gone = FieldGone(key, project_id, key, moment)
         feed.tell(project_id, "FIELD_DELETED", gone, actor=caller.user_id)
-        await feed.tell_one_of({project_id: touched or []}, actor=caller.user_id)
+        await feed.tell_changed(changed, "field.cleared", actor=caller.user_id)
         await feed.record(project_id, "field.deleted", actor=caller.user_id, subject=old.field_name)
+
+
+async def _clear(project_id: UUID, key: str, moment: datetime) -> list[feed.Changed]:
+    """Take a field off all cards, those in the trash included."""
+    records = await db.fetch_records(
+        """
+        WITH before AS (
+            SELECT id, custom_fields -> $2 AS value FROM board.boards
+            WHERE project_id = $1 AND custom_fields ? $2
+        )
+        UPDATE board.boards b SET custom_fields = custom_fields - $2, version = version + 1,
+               updated_at = $3
+        FROM before WHERE b.id = before.id
+        RETURNING b.id, b.title, b.deleted_at, before.value::text
+        """,
+        project_id,
+        key,
+        moment,
+    )
+    return [
+        feed.Changed(
+            project_id,
+            board_id,
+            title,
+            deleted_at is not None,
+            [Change(key, feed.value(was), None)],
+        )
+        for board_id, title, deleted_at, was in records
+    ]

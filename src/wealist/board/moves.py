@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from wealist.board import access, board_queries, edits, feed, ranks, values
@@ -91,8 +92,8 @@ async def move_board(caller: Caller, board_id: UUID, move: Move, expected: int |
         _check(move, scene, old)
         expect(expected, old.version, old)
         field = move.group_by_field_name
-        edit = edits.Edit(old, {}, rank=_rank(move, scene))
-        edit.fields = edit.old_fields | {field: scene.value}
+        fields = msgspec.json.decode(old.custom_fields) | {field: scene.value}
+        edit = edits.Edit(old, {}, fields, _rank(move, scene))
         if edit.old_fields.get(field) != scene.value:
             values.require_room(scene.label or "", scene.wip_limit, scene.others)
         place = Place(

@@ -1,5 +1,6 @@
 """Deleting an option, and what becomes of the cards that have it (docs/boards.md)."""
 
+from datetime import datetime
 from uuid import UUID
 
 from wealist.board import access, feed
@@ -7,6 +8,7 @@ from wealist.board.access import NO_OPTION
 from wealist.board.option_queries import option
 from wealist.board.project_wire import FieldOption, OptionGone
 from wealist.board.values import BUILT_IN, require_room
+from wealist.board.wire import Change
 from wealist.core import db
 from wealist.core.errors import Invalid, NotFound
 from wealist.core.identity import Caller
@@ -18,7 +20,7 @@ async def delete_option(caller: Caller, option_id: UUID, replacement: str | None
     field; in a field of several values it just disappears from them, unless one is named.
 
     Raises `Invalid` for a system default, an unknown replacement, and the last option of a
-    built-in field that cards still have.
+    built-in field that cards still have, and `Conflict` if the replacement would hold too many.
     """
     async with db.transaction():
         place = await access.within(
@@ -29,45 +31,61 @@ async def delete_option(caller: Caller, option_id: UUID, replacement: str | None
             raise NotFound(NO_OPTION)
         if old.is_system_default:
             raise Invalid("a system default can't be deleted")
-        new = await _replacement(old, replacement)
-        moment = now()
-        touched = await db.fetch_value(
-            """
-            WITH changed AS (
-                UPDATE board.boards SET version = version + 1, updated_at = $5, custom_fields =
-                    CASE WHEN jsonb_typeof(custom_fields -> $2) = 'array' THEN
-                        jsonb_set(custom_fields, ARRAY[$2], (
-                            SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY place), '[]') FROM (
-                                SELECT v, min(place) AS place FROM (
-                                    SELECT CASE WHEN e = $3 THEN $4 ELSE e END AS v, place
-                                    FROM jsonb_array_elements_text(custom_fields -> $2)
-                                         WITH ORDINALITY AS t (e, place)
-                                ) renamed WHERE v IS NOT NULL GROUP BY v
-                            ) kept
-                        ))
-                    WHEN $4::text IS NULL THEN custom_fields - $2
-                    ELSE jsonb_set(custom_fields, ARRAY[$2], to_jsonb($4::text)) END
-                WHERE project_id = $1 AND custom_fields -> $2 ? $3
-                RETURNING id, deleted_at
-            ) SELECT array_agg(id) FILTER (WHERE deleted_at IS NULL) FROM changed
-            """,
-            place.project_id,
-            old.field_type,
-            old.value,
-            new,
-            moment,
-        )
-        if touched and old.field_type in BUILT_IN and new is None:
+        new, moment = await _replacement(old, replacement), now()
+        changed = await _replace(old, new, moment)
+        if changed and old.field_type in BUILT_IN and new is None:
             raise Invalid("boards still have the last option of this field")
-        if touched and new is not None:
+        if changed and new is not None:
             await _require_kept_limit(place.project_id, old.field_type, new)
         await db.execute("DELETE FROM board.options WHERE id = $1", option_id)
         gone = OptionGone(option_id, place.project_id, old.field_type, old.value, new, moment)
         feed.tell(place.project_id, "FIELD_OPTION_DELETED", gone, actor=caller.user_id)
-        await feed.tell_one_of({place.project_id: touched or []}, actor=caller.user_id)
+        await feed.tell_changed(changed, "option.replaced", actor=caller.user_id)
         await feed.record(
             place.project_id, "option.deleted", actor=caller.user_id, subject=old.label
         )
+
+
+async def _replace(old: FieldOption, new: str | None, moment: datetime) -> list[feed.Changed]:
+    """Put `new` where cards have `old`, those in the trash included."""
+    records = await db.fetch_records(
+        """
+        WITH before AS (
+            SELECT id, custom_fields -> $2 AS value FROM board.boards
+            WHERE project_id = $1 AND custom_fields -> $2 ? $3
+        )
+        UPDATE board.boards b SET version = version + 1, updated_at = $5, custom_fields =
+            CASE WHEN jsonb_typeof(custom_fields -> $2) = 'array' THEN
+                jsonb_set(custom_fields, ARRAY[$2], (
+                    SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY place), '[]') FROM (
+                        SELECT v, min(place) AS place FROM (
+                            SELECT CASE WHEN e = $3 THEN $4 ELSE e END AS v, place
+                            FROM jsonb_array_elements_text(custom_fields -> $2)
+                                 WITH ORDINALITY AS t (e, place)
+                        ) renamed WHERE v IS NOT NULL GROUP BY v
+                    ) kept
+                ))
+            WHEN $4::text IS NULL THEN custom_fields - $2
+            ELSE jsonb_set(custom_fields, ARRAY[$2], to_jsonb($4::text)) END
+        FROM before WHERE b.id = before.id
+        RETURNING b.id, b.title, b.deleted_at, before.value::text, (custom_fields -> $2)::text
+        """,
+        old.project_id,
+        old.field_type,
+        old.value,
+        new,
+        moment,
+    )
+    return [
+        feed.Changed(
+            old.project_id,
+            board_id,
+            title,
+            deleted_at is not None,
+            [Change(old.field_type, feed.value(was), feed.value(becomes))],
+        )
+        for board_id, title, deleted_at, was, becomes in records
+    ]
 
 
 async def _require_kept_limit(project_id: UUID, field: str, value: str) -> None:

@@ -70,10 +70,31 @@ async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board
     Raises `BadRequest` or `Invalid` naming the parameter at fault.
     """
     await access.project(caller, project_id, "board.read")
-    sort, descending = _sort(wanted.sort)
+    where: list[str] = ["b.project_id = $1", "b.deleted_at IS NULL"]
+    args: list[Any] = [project_id]
+    if wanted.fields:
+        conditions, sought = _conditions(await _fields(project_id, wanted.fields), 2)
+        where += conditions
+        args += sought
+    return await _page(caller, wanted, "rank", "", where, args)
+
+
+async def search_own(caller: Caller, wanted: Wanted) -> Page[Board]:
+    """The same among one's own cards, last changed first unless sorted otherwise; two
+    statements."""
+    if wanted.fields:
+        raise Invalid("can be asked for in one project only", field="customFields")
+    return await _page(caller, wanted, "-updated", _MINE, list(_IS_MINE), [caller.user_id])
+
+
+async def _page(
+    caller: Caller, wanted: Wanted, order: str, ctes: str, where: list[str], args: list[Any]
+) -> Page[Board]:
+    """A page of the cards that fulfil the conditions and fit what is wanted."""
+    sort, descending = _sort(wanted.sort or order)
     expression, kind, cast = SORTS[sort]
-    window = Window.of(wanted.limit, wanted.cursor, wanted.sort or "rank")
-    where, args = await _where(caller, project_id, wanted)
+    window = Window.of(wanted.limit, wanted.cursor, wanted.sort or order)
+    _filter(caller, wanted, where, args)
     if (after := window.after(kind)) is not None:
         args += [after.key, after.id]
         sign = "<" if descending else ">"
@@ -82,7 +103,7 @@ async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board
     way = "DESC" if descending else "ASC"
     records = await db.fetch_records(
         f"""
-        SELECT {board_queries.MANY}, {expression} AS sort_key {board_queries.FROM}
+        {ctes} SELECT {board_queries.MANY}, {expression} AS sort_key {board_queries.FROM}
         WHERE {" AND ".join(where)} ORDER BY {expression} {way}, b.id {way} LIMIT ${len(args)}
         """,
         *args,
@@ -95,16 +116,15 @@ async def search(caller: Caller, project_id: UUID, wanted: Wanted) -> Page[Board
     return page
 
 
-def _sort(text: str | None) -> tuple[str, bool]:
-    name = (text or "rank").removeprefix("-")
+def _sort(text: str) -> tuple[str, bool]:
+    name = text.removeprefix("-")
     if name not in SORTS:
         raise BadRequest(f"must be one of {', '.join(SORTS)}, with - for descending", field="sort")
-    return name, (text or "").startswith("-")
+    return name, text.startswith("-")
 
 
-async def _where(caller: Caller, project_id: UUID, wanted: Wanted) -> tuple[list[str], list[Any]]:
-    where = ["b.project_id = $1", "b.deleted_at IS NULL"]
-    args: list[Any] = [project_id]
+def _filter(caller: Caller, wanted: Wanted, where: list[str], args: list[Any]) -> None:
+    """Add the conditions and arguments of what a request asks for."""
 
     def add(condition: str, value: Any) -> None:
         args.append(value)
@@ -117,17 +137,14 @@ async def _where(caller: Caller, project_id: UUID, wanted: Wanted) -> tuple[list
     elif wanted.assignee:
         me = wanted.assignee == "me"
         add("b.assignee_id = {}", caller.user_id if me else uuid(wanted.assignee, "assigneeId"))
-    if wanted.fields:
-        conditions, sought = _conditions(await _fields(project_id, wanted.fields), len(args) + 1)
-        where += conditions
-        args += sought
-    if wanted.due_from:
-        add("b.due_date >= {}", dates.parse(wanted.due_from, "dueFrom"))
-    if wanted.due_to:
-        add("b.due_date <= {}", dates.parse(wanted.due_to, "dueTo"))
+    if due := dates.parse(wanted.due_from, "dueFrom"):
+        add("b.due_date >= {}", due)
+    if due := dates.parse(wanted.due_to, "dueTo"):
+        # A whole day has all of its hours.
+        end = dates.deadline(due)
+        add("b.due_date < {}" if end > due else "b.due_date <= {}", end)
     if wanted.hide_completed == "true":
         where.append(board_queries.NOT_DONE)
-    return where, args
 
 
 async def _fields(project_id: UUID, text: str) -> dict[str, list[Any]]:
@@ -159,24 +176,32 @@ def _conditions(wanted: dict[str, list[Any]], first: int) -> tuple[list[str], li
     return where, args
 
 
+_MINE = """
+    WITH mine AS MATERIALIZED (
+        SELECT id FROM board.boards WHERE assignee_id = $1 AND deleted_at IS NULL
+        UNION SELECT board_id FROM board.participants WHERE user_id = $1
+    ), places AS MATERIALIZED (
+        SELECT DISTINCT b.project_id AS id FROM mine JOIN board.boards b ON b.id = mine.id
+    ), open AS MATERIALIZED (
+        SELECT p.id FROM places JOIN board.projects p ON p.id = places.id
+        WHERE "user".standing(p.workspace_id, $1) IN ('OWNER', 'ADMIN', 'MEMBER')
+    )
+"""
+_IS_MINE = (
+    "b.id IN (SELECT id FROM mine)",
+    "p.id IN (SELECT id FROM open)",
+    "b.deleted_at IS NULL",
+)
+
+
 async def own_boards(caller: Caller) -> list[Board]:
     """Cards that the caller is assigned to or takes part in, in all workspaces he is a member of;
-    last changed first."""
+    last changed first, at most `OWN`."""
     found = await db.fetch(
         Board,
         f"""
-        WITH mine AS MATERIALIZED (
-            SELECT id FROM board.boards WHERE assignee_id = $1 AND deleted_at IS NULL
-            UNION SELECT board_id FROM board.participants WHERE user_id = $1
-        ), places AS MATERIALIZED (
-            SELECT DISTINCT b.project_id AS id FROM mine JOIN board.boards b ON b.id = mine.id
-        ), open AS MATERIALIZED (
-            SELECT p.id FROM places JOIN board.projects p ON p.id = places.id
-            WHERE "user".standing(p.workspace_id, $1) IN ('OWNER', 'ADMIN', 'MEMBER')
-        )
-        SELECT {board_queries.MANY} {board_queries.FROM}
-        JOIN mine ON mine.id = b.id JOIN open ON open.id = p.id
-        WHERE b.deleted_at IS NULL ORDER BY b.updated_at DESC, b.id DESC LIMIT {OWN}
+        {_MINE} SELECT {board_queries.MANY} {board_queries.FROM}
+        WHERE {" AND ".join(_IS_MINE)} ORDER BY b.updated_at DESC, b.id DESC LIMIT {OWN}
         """,
         caller.user_id,
     )

@@ -195,17 +195,20 @@ async def download(caller: Caller, attachment_id: UUID) -> Download:
 
 async def drop_expired() -> str:
     """Delete uploads that nobody attached within their hour; the job's sentence."""
-    async with db.transaction():
-        ids = await db.fetch_value(
-            """
-            SELECT array_agg(id) FROM (
-                SELECT id FROM board.attachments WHERE status = 'TEMP' AND expires_at < now()
-                ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-            ) expired
-            """
-        )
-        await attachments.drop_temporary(ids or ())
-    return f"{len(ids or ())} unused uploads dropped"
+    gone = 0
+    while True:
+        async with db.transaction():
+            ids = await db.fetch_value(
+                """
+                SELECT array_agg(id) FROM (
+                    SELECT id FROM board.attachments WHERE status = 'TEMP' AND expires_at < now()
+                    ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+                ) expired
+                """
+            )
+            gone += await attachments.drop_temporary(ids or ())
+        if not ids:
+            return f"{gone} unused uploads dropped"
 
 
 async def reconcile() -> str:

@@ -29,6 +29,8 @@ async def since(channel: str, cursor: Cursor | None, limit: int) -> Changes:
         frames.encode(event, found.epoch)
         for event in await events.since(channel, cursor.seq, limit)
     ]
+    if page and page[0].seq != cursor.seq + 1:
+        return Changes(True, [], here, False)  # retention has just taken what lay between
     seq = page[-1].seq if page else cursor.seq
     told = [Raw(frame.text.encode()) for frame in page]
     return Changes(False, told, str(Cursor(found.epoch, seq)), seq < found.top)

@@ -32,7 +32,7 @@ log = structlog.get_logger("wealist.hub")
 
 
 class Listener(Protocol):
-    """A live connection, as the hub sees it. Neither method may block."""
+    """A live connection, as the hub sees it. Only `room` waits for the client."""
 
     user_id: UUID
 
@@ -166,9 +166,15 @@ class Channel:
         let in after that event has been taken back since.
         """
         for listener, authorized_at in (*self.live.items(), *self.joining.items()):
-            if user_id in (NIL, listener.user_id) and seq > authorized_at:
-                self.drop(listener)
+            if user_id not in (NIL, listener.user_id) or seq <= authorized_at:
+                continue
+            # Who is about to join may have been taken back since: he asks again.
+            final = user_id == NIL or listener in self.live
+            self.drop(listener)
+            if final:
                 listener.end(ACCESS_LOST, "you have no access any more", after=user_id == NIL)
+            else:
+                listener.end(RESTART, "your access has changed; come back with your cursor")
 
     def drop(self, listener: Listener) -> None:
         """Deliver nothing more to a listener."""

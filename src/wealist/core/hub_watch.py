@@ -86,6 +86,7 @@ class Watch:
     async def run(self) -> None:
         """Look at all channels again and again."""
         due = 0.0
+        live_metrics.bus_connected.set(self._bus.connected)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), self._pace.alone)
@@ -133,7 +134,7 @@ async def catch_up(channel: Channel) -> None:
         found = await events.position(channel.name)
         if found.epoch != channel.epoch or found.top < last or found.floor > last:
             channel.restart(found.epoch, found.top)
-            return
+            continue  # something of the new log may have come already
         before = channel.last
         if before < found.top:
             for frame in await read(channel, before):
