@@ -59,21 +59,27 @@ class Protocol(HttpToolsProtocol):
         self._upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
         self._cut: asyncio.TimerHandle | None = None
+        self._running: set[RequestResponseCycle] = set()
         self._expect(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         if self._cut is not None:
             self._cut.cancel()
+        for cycle in self._running:  # uvicorn tells only the last of pipelined requests
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # uvicorn's own, which tells nobody when it has ended.
+        self._running.add(cycle)
         task = self.loop.create_task(cycle.run_asgi(app), context=contextvars.Context())
         self.tasks.add(task)
         task.add_done_callback(partial(self._answered, cycle))
 
     def _answered(self, cycle: RequestResponseCycle, task: "asyncio.Task[None]") -> None:
+        self._running.discard(cycle)
         self.tasks.discard(task)
         if self.transport.is_closing() and not cycle.disconnected:
             self._close()

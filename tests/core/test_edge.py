@@ -406,17 +406,53 @@ async def test_an_answer_that_breaks_off_is_logged_and_not_completed() -> None:
     assert lines.access()[0]["error.type"] == "RuntimeError"
 
 
-async def test_a_cancelled_request_is_reported_and_stays_cancelled() -> None:
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_cancelled_request_is_answered_if_it_can_be_and_stays_cancelled(
+    begun: bool,
+) -> None:
+    sent: list[Any] = []
+
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
         await asyncio.sleep(60)
 
+    async def send(message: Any) -> None:
+        sent.append(message)
+
     with logged() as lines:
-        running = asyncio.create_task(exchange(Edge(app, settings=DEV), http_scope("/svc/user/x")))
+        edge = Edge(app, settings=DEV)
+        running = asyncio.create_task(edge(http_scope("/svc/user/x"), asyncio.Event().wait, send))
         await asyncio.sleep(0.01)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert lines.access()[0]["message"] == "Request cancelled"
+    [line] = lines.access()
+    assert line["error.type"] == "CancelledError"
+    assert (sent[0]["status"], line["http.status_code"]) == ((200, 200) if begun else (503, 503))
+    if not begun:
+        assert (b"retry-after", b"2") in sent[0]["headers"]
+        assert sent[-1].get("more_body", False) is False
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error() -> None:
+    """Litestar raises something of its own for it."""
+
+    @post("/svc/user/api/things")
+    async def things(data: JSONBody[dict[str, str]]) -> None: ...
+
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.disconnect"})
+
+    app = Litestar([things], openapi_config=None, logging_config=None)
+    headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
+    scope = http_scope("/svc/user/api/things", method="POST", headers=headers)
+    with logged() as lines:
+        await exchange(Edge(app, settings=DEV), scope, receive)
+    assert [line["level"] for line in lines.all()] == ["warn"]
+    assert lines.access()[0]["http.status_code"] == 499
 
 
 async def test_a_client_that_leaves_during_its_upload_is_no_failure_of_ours() -> None:

@@ -243,3 +243,46 @@ async def test_a_handler_that_forgets_to_answer_is_a_failure() -> None:
             response = await _refused(f"ws://127.0.0.1:{port}/ws/project/7")
     assert response.status_code == 500
     assert [line["message"] for line in lines.all()] == ["the socket failed", "Server error"]
+
+
+@pytest.mark.parametrize("answer", ["accepted", "refused"])
+async def test_a_client_that_leaves_during_the_handshake_is_no_error(answer: str) -> None:
+    """And no open socket in the log or the metrics."""
+    query = b"refuse=4404" if answer == "refused" else b""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        raise OSError("the client has gone")
+
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": "/svc/board/ws/project/7",
+        "query_string": query,
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+        "extensions": {"websocket.http.response": {}},
+    }
+    with logged() as lines:
+        await Edge(Room(), settings=DEV)(scope, receive, send)  # type: ignore[arg-type]
+    assert [line["http.status_code"] for line in lines.all()] == [499]
+
+
+async def test_text_that_is_no_utf8_closes_its_socket_and_nothing_else() -> None:
+    with logged() as lines:
+        async with serving(Room()) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(
+                b"GET /ws/project/7 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"\x81\x82\x00\x00\x00\x00\xff\xfe")
+            close = await asyncio.wait_for(reader.readexactly(4), 5)
+            writer.close()
+    assert close[:1] == b"\x88"
+    assert int.from_bytes(close[2:4]) == 1007
+    assert {line["logger"] for line in lines.all()} == {"wealist.access"}

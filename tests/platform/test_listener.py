@@ -253,6 +253,24 @@ async def test_at_the_end_a_request_that_takes_too_long_is_cancelled() -> None:
         await asyncio.gather(request, return_exceptions=True)
 
 
+async def test_every_pipelined_request_learns_that_its_client_has_left() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        seen.append((await receive())["type"])
+
+    async with served(app) as (server, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.01)
+    assert seen[0] == "http.disconnect"
+
+
 async def test_at_the_end_sockets_are_told_to_come_back() -> None:
     async with served(App()) as (server, at), websockets.connect(f"ws://{at}/") as client:
         await server.end()

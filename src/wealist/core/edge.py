@@ -98,6 +98,8 @@ class Exchange(Arrival):
             await self._fail(error)
         except BaseException as error:  # cancelled, because the process stops
             self.failure = error
+            if self.status is None:
+                await self._fail(error)  # the client may come back elsewhere
             raise
         finally:
             report.exchange(self)
@@ -180,7 +182,7 @@ class Exchange(Arrival):
         headers += self.gate.cors.headers(self.headers.get(b"origin"))
         return headers
 
-    async def _fail(self, error: Exception) -> None:
+    async def _fail(self, error: BaseException) -> None:
         """Answer an exception in its service's envelope, or only log it when that is too late."""
         if self.held is not None:  # nothing of the answer has left yet
             self.held, self.status, self.packs, self.sent = None, None, False, 0

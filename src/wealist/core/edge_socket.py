@@ -34,7 +34,7 @@ log = structlog.get_logger("wealist.edge")
 class Handshake(Arrival):
     """One WebSocket, from its request to its end."""
 
-    __slots__ = ("_receive", "_send", "close_code", "failure", "method", "status")
+    __slots__ = ("_receive", "_send", "close_code", "failure", "gone", "method", "status")
 
     def __init__(self, gate: Gate, scope: Any, receive: Receive, send: Send) -> None:
         self.method = "WS"
@@ -44,6 +44,7 @@ class Handshake(Arrival):
         self.status: int | None = None
         self.close_code: int | None = None
         self.failure: BaseException | None = None
+        self.gone = False
 
     async def run(self) -> None:
         """Let the handshake through, or refuse it; report it, and later its end."""
@@ -82,21 +83,31 @@ class Handshake(Arrival):
         if kind == "websocket.send":
             return self._send(message)
         if kind == "websocket.accept":
-            self.status = _SWITCHED
             mine = (b"x-request-id", self.context.request_id.encode())
-            message = {**message, "headers": [*message.get("headers", ()), mine]}
-            report.handshake(self, perf_counter() - self.started)
-            # All that its end will tell; thousands of sockets may be open.
-            agent = self.headers.get(b"user-agent")
-            self.headers = {b"user-agent": agent} if agent else {}
-        elif kind == "websocket.http.response.start":
+            return self._accept({**message, "headers": [*message.get("headers", ()), mine]})
+        if kind == "websocket.http.response.start":
             self.status = message["status"]
+        elif kind == "websocket.close" and self.gone:
+            return _nothing()
         elif kind == "websocket.close" and self.status is None:
             return self._fail(self.state.get(_FAILURE) or _refusal(self.scope, message))
         elif kind == "websocket.close":
             self.close_code = message.get("code", 1000)
             self._note(self.state.get(_FAILURE))
         return self._send(message)
+
+    async def _accept(self, message: Any) -> None:
+        """Open it, unless the client has gone meanwhile."""
+        try:
+            await self._send(message)
+        except OSError:  # what ASGI servers raise for a client that left
+            self.gone, self.status = True, report.LEFT
+            raise
+        self.status = _SWITCHED
+        report.handshake(self, perf_counter() - self.started)
+        # All that its end will tell; thousands of sockets may be open.
+        agent = self.headers.get(b"user-agent")
+        self.headers = {b"user-agent": agent} if agent else {}
 
     async def _refuse(self, error: Exception) -> None:
         """End the handshake with an HTTP response, where the server can send one (else 403)."""
@@ -110,8 +121,11 @@ class Handshake(Arrival):
         pairs.append((b"content-length", b"%d" % len(body)))
         start = {"type": "websocket.http.response.start", "status": status, "headers": pairs}
         end = {"type": "websocket.http.response.body", "body": body, "more_body": False}
-        await self._send(start)  # type: ignore[arg-type]
-        await self._send(end)  # type: ignore[arg-type]
+        try:
+            await self._send(start)  # type: ignore[arg-type]
+            await self._send(end)  # type: ignore[arg-type]
+        except OSError:
+            self.gone, self.status = True, report.LEFT
 
     async def _fail(self, error: Exception) -> None:
         """Answer an exception: as a refusal, or with 1011, which tells clients to come back."""
@@ -124,11 +138,17 @@ class Handshake(Arrival):
 
     def _note(self, error: Exception | None) -> None:
         """Log what nobody foresaw, once."""
-        if error is None or self.failure is not None or isinstance(error, errors.AppError):
+        if error is None or self.gone or self.failure is not None:
+            return
+        if isinstance(error, errors.AppError):
             return
         if envelopes.translate(error).status >= 500:
             self.failure = error
             log.error("the socket failed", exc_info=error)
+
+
+async def _nothing() -> None:
+    """Nobody is there any more."""
 
 
 async def remember(error: Exception, scope: Any) -> None:

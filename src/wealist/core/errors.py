@@ -105,6 +105,13 @@ class TooSlow(AppError):
         super().__init__(message, headers={"Connection": "close"})
 
 
+class Left(AppError):
+    """The client went away before its body had ended; nobody reads this."""
+
+    status = 499
+    kind = "CLIENT_LEFT"
+
+
 class PreconditionFailed(AppError):
     """`If-Match` named an older version; `current` is the state the client should merge with."""
 

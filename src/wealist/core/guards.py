@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from litestar.types import HTTPReceiveMessage, Receive, WebSocketReceiveMessage
 
-from wealist.core.errors import AppError, BadRequest, TooLarge, TooSlow
+from wealist.core.errors import AppError, BadRequest, Left, TooLarge, TooSlow
 
 DRAINED_BYTES = 16 << 20
 """The server reads a refused body and throws it away, so that a client which writes before it
@@ -83,6 +83,9 @@ class Body:
                 raise self.refusal
         elif message["type"] == "http.disconnect":
             self.gone = True
+            if not self._whole:
+                self.refusal = Left("the client left before its body had ended")
+                raise self.refusal
         return message
 
 

@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
 
 from wealist.core import db, events
-from wealist.core.errors import BadRequest, Conflict, Mismatch, TooLarge, TooMany
+from wealist.core.errors import BadRequest, Conflict, Left, Mismatch, TooMany
 
 LOCK_SECONDS = 60
 """How long a claimed key counts as running; longer than any request may take."""
@@ -125,7 +125,7 @@ async def _read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise TooLarge("the request ended before its body did")
+            raise Left("the client left before its body had ended")
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)

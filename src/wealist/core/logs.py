@@ -1,5 +1,6 @@
 """JSON lines on stdout, one an event, for our own log, the access log and the libraries' logs."""
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -33,9 +34,13 @@ _QUIET_LIBRARIES = (
 )
 """Libraries whose debug and info lines say nothing to an operator, or quote addresses."""
 
-_UNTRUE = "ASGI callable returned without completing handshake."
-"""uvicorn says so after every socket that was refused with an HTTP answer; the edge has made sure
-that there was one, and has logged it."""
+_UNSAID = (
+    # After every socket that was refused with an HTTP answer: the edge has logged it.
+    "ASGI callable returned without completing handshake.",
+    # With a stack, for whatever a client sends; it is closed with 1007.
+    "Invalid UTF-8 sequence received from client.",
+)
+"""What uvicorn says without need."""
 
 redact = secrets.event
 
@@ -173,7 +178,7 @@ class _Records(logging.Handler):
     """The standard library's records in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.msg == _UNTRUE:
+        if record.msg in _UNSAID or _is_cancellation(record):
             return
         method = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
         try:
@@ -187,6 +192,12 @@ class _Records(logging.Handler):
             _write(_line(redact(None, method, event)))
         except Exception:
             self.handleError(record)
+
+
+def _is_cancellation(record: logging.LogRecord) -> bool:
+    """Whether uvicorn is surprised by a request that was cancelled since the process stops, which
+    the edge has answered and logged."""
+    return bool(record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def get(name: str) -> Any:
