@@ -22,20 +22,27 @@ from wealist.auth.wire import (
 )
 from wealist.core import health, keys, params, site
 from wealist.core.errors import BadRequest, Unauthorized
+from wealist.core.openapi import shows
 
 PUBLIC = {"access": "public"}
+BY_TOKEN = {"access": "public", "errors": (401,)}
+"""The token is what the call is about."""
+FOR_TESTS = {"access": "public", "errors": (401, 403, 404, 409)}
+
+_GOES_ON = shows(str, "On to the provider or the target; an empty page", "text/html")
+_OWN_PAGE = shows(str, "The page for development sign-in, where no provider is set up", "text/html")
 _MOST_FIELDS = 10
 _FORGET = ("", 0)
 
 AnyRequest = Request[Any, Any, Any]
 
 
-@post("/api/auth/refresh", status_code=200, opt=PUBLIC, summary="Exchange a refresh token")
+@post("/api/auth/refresh", status_code=200, opt=BY_TOKEN, summary="Exchange a refresh token")
 async def refresh(data: JSONBody[Refresh]) -> SignedIn:
     return await sessions.refresh((data.refresh_token or "").strip())
 
 
-@post("/api/auth/logout", status_code=200, opt=PUBLIC, summary="End the session")
+@post("/api/auth/logout", status_code=200, opt=BY_TOKEN, summary="End the session")
 async def log_out(request: AnyRequest, data: JSONBody[LogOut | None] = None) -> LoggedOut:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -84,6 +91,7 @@ async def openid_configuration() -> Response[dict[str, Any]]:
     "/oauth2/authorization/google",
     status_code=302,
     opt=PUBLIC,
+    responses={200: _OWN_PAGE, 302: _GOES_ON},
     summary="Begin to sign in; redirect_uri is where the tokens go",
 )
 async def begin(request: AnyRequest, redirect_uri: FromQuery[str | None] = None) -> Response[str]:
@@ -94,6 +102,7 @@ async def begin(request: AnyRequest, redirect_uri: FromQuery[str | None] = None)
     ["/oauth2/callback/google", "/login/oauth2/code/google"],
     status_code=302,
     opt=PUBLIC,
+    responses={302: _GOES_ON},
     summary="Come back from the provider",
 )
 async def finish(request: AnyRequest) -> Response[str]:
@@ -113,7 +122,7 @@ async def fill_in(request: AnyRequest) -> Response[str]:
     return _answer(request, page.fill_in(await _form(request), request.cookies))
 
 
-@post("/api/test/token", status_code=200, opt=PUBLIC, summary="A session for a test")
+@post("/api/test/token", status_code=200, opt=FOR_TESTS, summary="A session for a test")
 async def issue_test_token(
     request: AnyRequest, data: JSONBody[TestIdentity | None] = None
 ) -> SignedIn:
@@ -121,7 +130,11 @@ async def issue_test_token(
     return await test_tokens.issue(data or TestIdentity(), secret)
 
 
-@get("/api/test/status", opt=PUBLIC, summary="Whether test tokens are on; 404 when not")
+@get(
+    "/api/test/status",
+    opt={"access": "public", "errors": (404,)},
+    summary="Whether test tokens are on; 404 when not",
+)
 async def show_test_status() -> TestStatus:
     return test_tokens.status()
 

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from wealist.board import attachments, files, uploads
 from wealist.board.wire import AttachmentFull, NewAttachment, Upload, UploadRequest
 from wealist.core import objects, objects_http
+from wealist.core.openapi import shows
 from wealist.core.params import Me, uuid
 from wealist.core.wire import Data, Done, answer
 
@@ -37,7 +38,12 @@ async def delete_attachment(caller: Me, attachment_id: FromPath[str]) -> Data[Do
     return answer(Done("Attachment deleted successfully"))
 
 
-@get(f"{ID}/download", opt={"access": "board.read"}, summary="Download a file")
+@get(
+    f"{ID}/download",
+    opt={"access": "board.read"},
+    responses={200: shows(bytes, "The file, as the type that it was uploaded as", "*/*")},
+    summary="Download a file",
+)
 async def download(caller: Me, attachment_id: FromPath[str]) -> Stream:
     found = await uploads.download(caller, uuid(attachment_id, "attachmentId"))
     return Stream(objects.store().stream(found.key), headers=found.headers)

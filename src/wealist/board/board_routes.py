@@ -1,13 +1,11 @@
 """Cards over HTTP (contract: board.md §6.3), their history, trash and checklist."""
 
-from typing import Any
-
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
 from wealist.board import activities, boards, checklist, moves, search, trash
 from wealist.board.live_wire import Activity
-from wealist.board.pages import Window, paged
+from wealist.board.pages import Limit, Window, paged
 from wealist.board.wire import (
     Board,
     BoardChange,
@@ -31,7 +29,7 @@ async def list_boards(
     caller: Me,
     projectId: Text = None,  # noqa: N803
     customFields: Text = None,  # noqa: N803
-    limit: Text = None,
+    limit: Limit = None,
     cursor: Text = None,
     q: Text = None,
     assigneeId: Text = None,  # noqa: N803
@@ -103,8 +101,8 @@ async def delete_board(caller: Me, board_id: FromPath[str]) -> Data[None]:
 
 @get(f"{PROJECT}/trash", opt={"access": "board.read"}, summary="A project's trash")
 async def list_trash(
-    caller: Me, project_id: FromPath[str], limit: Text = None, cursor: Text = None
-) -> Response[Any]:
+    caller: Me, project_id: FromPath[str], limit: Limit = None, cursor: Text = None
+) -> Response[Data[list[Board]]]:
     target = uuid(project_id, "projectId")
     return paged(await trash.list_trash(caller, target, Window.of(limit, cursor)))
 
@@ -121,7 +119,7 @@ async def restore_board(caller: Me, board_id: FromPath[str]) -> Data[Board]:
 
 @get(f"{ID}/activities", opt={"access": "board.read"}, summary="What happened to a board")
 async def board_activities(
-    caller: Me, board_id: FromPath[str], limit: Text = None, cursor: Text = None
+    caller: Me, board_id: FromPath[str], limit: Limit = None, cursor: Text = None
 ) -> Response[Data[list[Activity]]]:
     target = uuid(board_id, "boardId")
     return paged(await activities.of_board(caller, target, Window.of(limit, cursor)))
@@ -129,7 +127,7 @@ async def board_activities(
 
 @get(f"{PROJECT}/activities", opt={"access": "board.read"}, summary="What happened in a project")
 async def project_activities(
-    caller: Me, project_id: FromPath[str], limit: Text = None, cursor: Text = None
+    caller: Me, project_id: FromPath[str], limit: Limit = None, cursor: Text = None
 ) -> Response[Data[list[Activity]]]:
     target = uuid(project_id, "projectId")
     return paged(await activities.of_project(caller, target, Window.of(limit, cursor)))

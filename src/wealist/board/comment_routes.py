@@ -7,12 +7,14 @@ from litestar.params import FromPath, JSONBody
 
 from wealist.board import comments, participants
 from wealist.board.wire import (
+    AddedAll,
     Comment,
     CommentChange,
     Invitees,
     NewComment,
     Participant,
 )
+from wealist.core.openapi import shows
 from wealist.core.params import IfMatch, Me, Text, uuid
 from wealist.core.wire import Data, answer
 
@@ -50,7 +52,15 @@ async def delete_comment(caller: Me, comment_id: FromPath[str]) -> Data[None]:
     return answer(None)
 
 
-@post("/api/participants", opt={"access": "board.write"}, summary="Add people to a board")
+@post(
+    "/api/participants",
+    opt={"access": "board.write"},
+    responses={
+        201: shows(Data[AddedAll], "All were added"),
+        207: shows(Data[AddedAll], "Some were added; the members of `data` stand beside it, too"),
+    },
+    summary="Add people to a board",
+)
 async def add_participants(caller: Me, data: JSONBody[Invitees]) -> Response[Any]:
     done = await participants.add_participants(caller, data)
     enveloped = answer(done)

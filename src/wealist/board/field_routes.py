@@ -13,6 +13,7 @@ from wealist.board.project_wire import (
     NewOption,
     OptionChange,
 )
+from wealist.core.openapi import shows
 from wealist.core.params import IfMatch, Me, Text, uuid
 from wealist.core.wire import Data, Done, answer
 
@@ -33,6 +34,7 @@ async def list_options(
 @post(
     "/api/field-options",
     opt={"access": "field.change"},
+    responses={200: shows(Data[FieldOption], "An option that was there has been changed")},
     summary="Add an option, or change the one with this value or label",
 )
 async def put_option(

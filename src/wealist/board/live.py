@@ -21,7 +21,8 @@ from wealist.core.frames import parse
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL
 from wealist.core.live_stream import LastEventId, Stream
-from wealist.core.params import Me, Text, number, uuid
+from wealist.core.openapi import shows
+from wealist.core.params import Me, Number, Text, number, uuid
 from wealist.core.wire import Data, answer
 
 PROJECT = "/api/projects/{project_id:str}"
@@ -107,6 +108,7 @@ async def project_socket(socket: WebSocket[Any, Any, Any], project_id: FromPath[
 @get(
     f"{PROJECT}/events",
     opt={"access": "board.read", "token_in_query": True},
+    responses={200: shows(str, "Events, until either side ends it", "text/event-stream")},
     summary="What happens in a project, as server-sent events",
 )
 async def project_events(
@@ -128,7 +130,7 @@ async def project_events(
 
 @get(f"{PROJECT}/changes", opt={"access": "board.read"}, summary="What happened after a cursor")
 async def project_changes(
-    caller: Me, project_id: FromPath[str], since: Text = None, limit: Text = None
+    caller: Me, project_id: FromPath[str], since: Text = None, limit: Number = None
 ) -> Data[Changes]:
     target = uuid(project_id, "projectId")
     await access.project(caller, target, "board.read")

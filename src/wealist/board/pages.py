@@ -3,17 +3,29 @@ twice while the list changes."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
 from litestar import Response
+from litestar.params import QueryParameter
 
 from wealist.core.errors import BadRequest
 from wealist.core.wire import answer
 
 DEFAULT, LONGEST = 50, 200
 NEXT = "X-Next-Cursor"
+
+Limit: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        description=f"How many there are on a page, at most {LONGEST}, else {DEFAULT};"
+        " what is no such number is refused.",
+        schema_extra={"type": "integer", "minimum": 1, "maximum": 9999},
+    ),
+]
+"""A query parameter for `Window`, read strictly: it is none of the contract's. Its default is
+None."""
 
 T = TypeVar("T")
 

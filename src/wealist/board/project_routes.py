@@ -19,7 +19,7 @@ from wealist.board.project_wire import (
     ProjectPage,
     RoleChange,
 )
-from wealist.core.params import IfMatch, Me, Text, number, uuid
+from wealist.core.params import IfMatch, Me, Number, Text, number, uuid
 from wealist.core.wire import Data, Done, answer
 
 ID = "/api/projects/{project_id:str}"
@@ -57,8 +57,8 @@ async def search_projects(
     caller: Me,
     workspaceId: Text = None,  # noqa: N803
     text: SearchText = None,
-    page: Text = None,
-    limit: Text = None,
+    page: Number = None,
+    limit: Number = None,
 ) -> Data[ProjectPage]:
     size = int(limit) if limit and limit.isascii() and limit.isdecimal() and len(limit) < 4 else 10
     found = await projects.search_projects(

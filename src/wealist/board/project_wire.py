@@ -6,8 +6,10 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from wealist.board.wire import Attachment, Moment
-from wealist.core.wire import Wire
+from wealist.board.wire import Attachment, Filled, Moment
+from wealist.core.wire import Wire, least
+
+Name = Annotated[str, least(2)]
 
 
 class Project(Wire, omit_defaults=True):
@@ -37,7 +39,7 @@ class ProjectPage(Wire):
 
 class NewProject(Wire):
     workspace_id: UUID
-    name: str
+    name: Name
     description: str | None = None
     start_date: Moment | None = None
     due_date: Moment | None = None
@@ -47,7 +49,7 @@ class NewProject(Wire):
 class ProjectChange(Wire):
     """Absent: unchanged. An explicit null clears a date; `attachmentIds` is the whole new set."""
 
-    name: str | None = None
+    name: Name | None = None
     description: str | None = None
     start_date: Moment | UnsetType | None = UNSET
     due_date: Moment | UnsetType | None = UNSET
@@ -142,8 +144,8 @@ class NewOption(Wire):
     """Without `projectId` the option goes to the project whose settings the caller read last."""
 
     field_type: str
-    value: str
-    label: str
+    value: Filled
+    label: Filled
     color: str
     display_order: int = 0
     project_id: UUID | None = None
@@ -151,7 +153,7 @@ class NewOption(Wire):
 
 
 class OptionChange(Wire):
-    label: str | None = None
+    label: Filled | None = None
     color: str | None = None
     display_order: int | None = None
     wip_limit: Annotated[int, Meta(ge=1)] | UnsetType | None = UNSET

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from wealist.core.wire import Wire
+from wealist.core.wire import Wire, least
 
 Moment = Annotated[str, Meta(max_length=64, description="an RFC 3339 time, or a plain date (UTC)")]
 Ids = list[UUID]
+Filled = Annotated[str, least(1)]
 
 
 def channel(project_id: UUID) -> str:
@@ -153,7 +154,7 @@ class NewBoard(Wire):
     """`name`, `description` and `workspaceId` (its default project) stand in for what is absent."""
 
     project_id: UUID | None = None
-    title: str | None = None
+    title: Filled | None = None
     content: str | None = None
     custom_fields: dict[str, Any] | None = None
     assignee_id: str | UnsetType | None = UNSET
@@ -169,7 +170,7 @@ class NewBoard(Wire):
 class BoardChange(Wire):
     """Absent: unchanged. An explicit null clears content, assignee or a date."""
 
-    title: str | None = None
+    title: Filled | None = None
     content: str | UnsetType | None = UNSET
     custom_fields: dict[str, Any] | None = None
     assignee_id: str | UnsetType | None = UNSET
@@ -241,12 +242,12 @@ class Change(Wire):
 
 class NewComment(Wire):
     board_id: UUID
-    content: str
+    content: Filled
     attachment_ids: list[UUID | None] | None = None
 
 
 class CommentChange(Wire):
-    content: str
+    content: Filled
     attachment_ids: list[UUID | None] | None = None
 
 
@@ -274,11 +275,11 @@ class AddedAll(Wire):
 
 
 class NewItem(Wire):
-    text: str
+    text: Filled
 
 
 class ItemChange(Wire):
-    text: str | None = None
+    text: Filled | None = None
     is_done: bool | None = None
     before_item_id: UUID | None = None
     after_item_id: UUID | None = None

@@ -25,6 +25,16 @@ WorkspaceId: TypeAlias = Annotated[
 Text: TypeAlias = Annotated[str | None, QueryParameter()]
 """A query parameter that is read leniently. Its default is None."""
 
+Number: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        description="A positive number. Nothing is refused: what is none, or too large, is read as"
+        " one that this list offers.",
+        schema_extra={"type": ["integer", "string"]},
+    ),
+]
+"""A query parameter for `number`, read leniently as the contract has it. Its default is None."""
+
 LONGEST_PAGE = 1000
 
 

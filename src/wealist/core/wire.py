@@ -24,6 +24,11 @@ Email = Annotated[
 ]
 
 
+def least(length: int) -> Meta:
+    """How short a text may be, for the API document only: the verb checks it, in its own words."""
+    return Meta(extra_json_schema={"extra": {"min_length": length}})
+
+
 class Done(Wire):
     """The answer to an action that has nothing to show."""
 

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from wealist.core.wire import Email, Wire
+from wealist.core.wire import Email, Wire, least
 
 Text = Annotated[str, Meta(max_length=1000)]
 """Any text a person types; the verbs trim it and check the noun's own limit."""
+
+Name = Annotated[Text, least(1)]
 
 
 def workspace_channel(workspace_id: UUID) -> str:
@@ -107,7 +109,7 @@ class Settings(Wire):
 
 
 class NewWorkspace(Wire):
-    workspace_name: Text
+    workspace_name: Name
     workspace_description: Text | None = None
     is_public: bool | None = None
     need_approved: bool | None = None
@@ -116,7 +118,7 @@ class NewWorkspace(Wire):
 class WorkspaceChange(Wire):
     """Members that are absent or null stay as they are."""
 
-    workspace_name: Text | None = None
+    workspace_name: Name | None = None
     workspace_description: Text | None = None
     is_public: bool | None = None
     need_approved: bool | None = None
@@ -218,13 +220,13 @@ class ProfileGone(Wire):
 
 class NewProfile(Wire):
     workspace_id: UUID
-    nick_name: Text
+    nick_name: Name
     email: Email
     profile_image_url: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 class ProfileChange(Wire):
-    nick_name: Text | None = None
+    nick_name: Name | None = None
     profile_image_url: Annotated[str, Meta(max_length=2000)] | None = None
 
 

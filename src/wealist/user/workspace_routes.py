@@ -3,7 +3,7 @@
 from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from wealist.core.params import LONGEST_PAGE, IfMatch, Me, Text, number, uuid
+from wealist.core.params import LONGEST_PAGE, IfMatch, Me, Number, Text, number, uuid
 from wealist.core.text import required
 from wealist.core.wire import Done
 from wealist.user import join_requests, members, queries, workspaces
@@ -104,7 +104,7 @@ async def change_settings(
 
 @get(f"{ID}/members", opt={"access": "member.list"}, summary="Members")
 async def list_members(
-    caller: Me, workspace_id: FromPath[str], page: Text = None, limit: Text = None
+    caller: Me, workspace_id: FromPath[str], page: Number = None, limit: Number = None
 ) -> Response[list[Member]]:
     found, total = await members.list_members(
         caller,
