@@ -174,8 +174,7 @@ def _difference(changes: list[Change], present: dict[str, Any]) -> list[dict[str
 
 async def _reverse(old: Board, changes: list[Change], schema: Schema) -> edits.Edit:
     """The edit that takes changes back. Raises `Invalid` for what can't be any more."""
-    fields = msgspec.json.decode(old.custom_fields)
-    before = dict(fields)
+    fields: dict[str, Any] = {}
     new: dict[str, Any] = {}
     rank = None
     for change in changes:
@@ -189,7 +188,8 @@ async def _reverse(old: Board, changes: list[Change], schema: Schema) -> edits.E
         else:
             fields[change.field] = change.old_value
     dates.check(new.get("start_date", old.start_date), new.get("due_date", old.due_date))
-    return edits.Edit(old, new, schema.check(fields, before), rank)
+    fields = schema.check(fields, msgspec.json.decode(old.custom_fields))
+    return edits.Edit(old, new, fields, rank)
 
 
 async def _rank(project_id: UUID, old: str) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from wealist.board import access, comment_queries, feed, files
 from wealist.board.access import NO_ATTACHMENT, Place
-from wealist.board.wire import AttachmentFull, Change
+from wealist.board.wire import AttachmentFull, Board, Change
 from wealist.core import db, doomed, objects
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
@@ -114,6 +114,19 @@ async def replace(
     gone = [one for one in present if one not in wanted]
     if gone:
         await _drop("id = ANY($1)", gone)
+
+
+async def record_changed(board: Board, before: list[str], after: list[str], *, actor: UUID) -> None:
+    """Write down that other files than before, by their names, hang on a card: an activity of its
+    own, since no undo brings a deleted file back."""
+    await feed.record(
+        board.project_id,
+        "attachment.changed",
+        actor=actor,
+        subject=board.title,
+        board_id=board.id,
+        changes=[Change("attachments", before, after)],
+    )
 
 
 async def drop_comment(comment_id: UUID) -> None:
@@ -262,14 +275,7 @@ async def _tell_removed(found: _Owner, project_id: UUID, entity_id: UUID, *, act
         case "BOARD":
             board = await feed.board_changed(project_id, entity_id, actor=actor)
             after = files.names(board.attachments)
-            await feed.record(
-                project_id,
-                "attachment.changed",
-                actor=actor,
-                subject=board.title,
-                board_id=board.id,
-                changes=[Change("attachments", [*after, found.file_name], after)],
-            )
+            await record_changed(board, [*after, found.file_name], after, actor=actor)
         case _:
             await db.execute(
                 "UPDATE board.comments SET version = version + 1 WHERE id = $1", entity_id

@@ -21,15 +21,7 @@ from wealist.board import (
 from wealist.board.access import NO_BOARD, Place
 from wealist.board.files import names
 from wealist.board.values import Schema
-from wealist.board.wire import (
-    Attachment,
-    Board,
-    BoardChange,
-    BoardDetail,
-    Change,
-    Ids,
-    NewBoard,
-)
+from wealist.board.wire import Attachment, Board, BoardChange, BoardDetail, Ids, NewBoard
 from wealist.core import db, metrics
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
@@ -91,7 +83,6 @@ async def _project_of(caller: Caller, new: NewBoard) -> UUID:
         return new.project_id
     if new.workspace_id is None or new.workspace_id == NIL:
         raise Invalid("is required", field="projectId")
-    await access.workspace(caller, new.workspace_id, "project.list")
     return await projects.default_for(caller, new.workspace_id)
 
 
@@ -223,19 +214,11 @@ async def change_board(
 
 
 async def _attached(old: Board, *, actor: UUID) -> list[Attachment]:
-    """A card's files after a change of them, which is an activity of its own: no undo brings a
-    deleted file back."""
+    """A card's files after a change of them, which becomes known."""
     attached = (await board_queries.files_of("BOARD", [old.id])).get(old.id, [])
     before, after = names(old.attachments), names(attached)
     if before != after:
-        await feed.record(
-            old.project_id,
-            "attachment.changed",
-            actor=actor,
-            subject=old.title,
-            board_id=old.id,
-            changes=[Change("attachments", before, after)],
-        )
+        await attachments.record_changed(old, before, after, actor=actor)
     return attached
 
 

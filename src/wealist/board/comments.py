@@ -80,19 +80,23 @@ async def _tell_people(caller: Caller, place: Place, comment: Comment) -> None:
         commentId=comment.comment_id,
         commentPreview=_short(comment),
     )
-    await _record(place, "comment.created", None, comment, actor=caller.user_id)
+    await _record(place, "comment.created", None, comment, board.title, actor=caller.user_id)
 
 
 def _short(comment: Comment) -> str:
     return comment.content[:PREVIEW] + ("..." if len(comment.content) > PREVIEW else "")
 
 
+async def _title(board_id: UUID) -> str:
+    title: str = await db.fetch_value("SELECT title FROM board.boards WHERE id = $1", board_id)
+    return title
+
+
 async def _record(
-    place: Place, kind: str, old: Comment | None, new: Comment | None, *, actor: UUID
+    place: Place, kind: str, old: Comment | None, new: Comment | None, title: str, *, actor: UUID
 ) -> None:
     board_id = (new or old).board_id  # type: ignore[union-attr]
     change = Change("comment", old and _short(old), new and _short(new))
-    title = await db.fetch_value("SELECT title FROM board.boards WHERE id = $1", board_id)
     await feed.record(
         place.project_id, kind, actor=actor, subject=title, board_id=board_id, changes=[change]
     )
@@ -120,7 +124,8 @@ async def change_comment(
         await attachments.replace(caller, place, "COMMENT", comment_id, files)
         comment = await _read(comment_id)
         feed.tell(place.project_id, "COMMENT_UPDATED", comment, actor=caller.user_id)
-        await _record(place, "comment.updated", old, comment, actor=caller.user_id)
+        title = await _title(old.board_id)
+        await _record(place, "comment.updated", old, comment, title, actor=caller.user_id)
     return comment
 
 
@@ -133,4 +138,5 @@ async def delete_comment(caller: Caller, comment_id: UUID) -> None:
         await db.execute("DELETE FROM board.comments WHERE id = $1", comment_id)
         gone = CommentGone(comment_id, old.board_id)
         feed.tell(place.project_id, "COMMENT_DELETED", gone, actor=caller.user_id)
-        await _record(place, "comment.deleted", old, None, actor=caller.user_id)
+        title = await _title(old.board_id)
+        await _record(place, "comment.deleted", old, None, title, actor=caller.user_id)

@@ -5,6 +5,7 @@ Used inside the transaction of a verb that has checked its caller and holds the 
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,7 @@ class Edit:
         self.fields = self.old_fields if fields is None else fields
         self.rank = rank or old.rank
 
+    @cached_property
     def changes(self) -> list[Change]:
         """What differs, as people and `undo` read it."""
         found = [
@@ -96,7 +98,6 @@ async def apply(edit: Edit, *, actor: UUID, kind: str, undoes: UUID | None = Non
     as a change only for `version` and `updatedAt` (contract: board.md §6.3). `undoes` marks
     another activity as taken back."""
     moment = now()
-    changes = edit.changes()
     board = edit.result(moment)
     await db.execute(
         """
@@ -126,7 +127,7 @@ async def apply(edit: Edit, *, actor: UUID, kind: str, undoes: UUID | None = Non
         uuid7(),
         actor,
         kind,
-        msgspec.json.encode(changes).decode(),
+        msgspec.json.encode(edit.changes).decode(),
     )
     if "participant_ids" in edit.values:
         await replace_participants(board.id, edit.old.participant_ids, board.participant_ids)
@@ -191,7 +192,7 @@ def notify(edit: Edit, board: Board, place: Place, label: Label, *, actor: UUID)
     told |= set(joined)
     changes = [
         _notified(change, label)
-        for change in edit.changes()
+        for change in edit.changes
         if change.field not in ("participants", RANK)
     ]
     if changes:

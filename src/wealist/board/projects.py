@@ -61,11 +61,13 @@ async def create_project(caller: Caller, new: NewProject) -> Project:
 async def default_for(caller: Caller, workspace_id: UUID) -> UUID:
     """The workspace's default project, made if there is none: where a card goes that names only
     its workspace (contract: board.md §11)."""
+    await access.workspace(caller, workspace_id, "project.list")
+    if (known := await _default(workspace_id)) is not None:
+        return known
     async with db.transaction():
         await defaults.take_turns(workspace_id)
         await access.workspace(caller, workspace_id, "project.create")
-        known: UUID | None = await db.fetch_value(_DEFAULT, workspace_id)
-        if known is not None:
+        if (known := await _default(workspace_id)) is not None:
             return known
         workspace = await user.card(workspace_id)
         name = workspace.name[:NAME] if workspace is not None else ""
@@ -73,7 +75,11 @@ async def default_for(caller: Caller, workspace_id: UUID) -> UUID:
         return (await _create(caller, row, [])).project_id
 
 
-_DEFAULT = "SELECT id FROM board.projects WHERE workspace_id = $1 AND is_default"
+async def _default(workspace_id: UUID) -> UUID | None:
+    found: UUID | None = await db.fetch_value(
+        "SELECT id FROM board.projects WHERE workspace_id = $1 AND is_default", workspace_id
+    )
+    return found
 
 
 class _New(NamedTuple):
