@@ -58,8 +58,16 @@ class Changed(NamedTuple):
     changes: list[Change]
 
 
-def value(text: str | None) -> Any:
-    """A custom field as SQL has given it."""
+def changed_in(project_id: UUID, field: str, records: Iterable[Any]) -> list[Changed]:
+    """Cards of a project in which a custom field has changed, from records of id, title, whether
+    it lies in the trash, and the values before and after as JSON."""
+    return [
+        Changed(project_id, board_id, title, trashed, [Change(field, _value(was), _value(becomes))])
+        for board_id, title, trashed, was, becomes in records
+    ]
+
+
+def _value(text: str | None) -> Any:
     return None if text is None else msgspec.json.decode(text)
 
 

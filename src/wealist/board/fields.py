@@ -9,7 +9,6 @@ from wealist.board import access, feed
 from wealist.board.access import NO_FIELD
 from wealist.board.project_wire import Field, FieldChange, FieldGone, NewField
 from wealist.board.values import BUILT_IN
-from wealist.board.wire import Change
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
@@ -153,19 +152,10 @@ async def _clear(project_id: UUID, key: str, moment: datetime) -> list[feed.Chan
         UPDATE board.boards b SET custom_fields = custom_fields - $2, version = version + 1,
                updated_at = $3
         FROM before WHERE b.id = before.id
-        RETURNING b.id, b.title, b.deleted_at, before.value::text
+        RETURNING b.id, b.title, b.deleted_at IS NOT NULL, before.value::text, NULL
         """,
         project_id,
         key,
         moment,
     )
-    return [
-        feed.Changed(
-            project_id,
-            board_id,
-            title,
-            deleted_at is not None,
-            [Change(key, feed.value(was), None)],
-        )
-        for board_id, title, deleted_at, was in records
-    ]
+    return feed.changed_in(project_id, key, records)

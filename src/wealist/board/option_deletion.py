@@ -3,14 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from wealist.board import access, feed
-from wealist.board.access import NO_OPTION
-from wealist.board.option_queries import option
+from wealist.board import feed
+from wealist.board.options import hold
 from wealist.board.project_wire import FieldOption, OptionGone
 from wealist.board.values import BUILT_IN, require_room
-from wealist.board.wire import Change
 from wealist.core import db
-from wealist.core.errors import Invalid, NotFound
+from wealist.core.errors import Invalid
 from wealist.core.identity import Caller
 from wealist.core.wire import now
 
@@ -23,12 +21,7 @@ async def delete_option(caller: Caller, option_id: UUID, replacement: str | None
     built-in field that cards still have, and `Conflict` if the replacement would hold too many.
     """
     async with db.transaction():
-        place = await access.within(
-            caller, "options", option_id, "field.change", missing=NO_OPTION, hold=True
-        )
-        old = await option(option_id)
-        if old is None:
-            raise NotFound(NO_OPTION)
+        place, old = await hold(caller, option_id)
         if old.is_system_default:
             raise Invalid("a system default can't be deleted")
         new, moment = await _replacement(old, replacement), now()
@@ -68,7 +61,8 @@ async def _replace(old: FieldOption, new: str | None, moment: datetime) -> list[
             WHEN $4::text IS NULL THEN custom_fields - $2
             ELSE jsonb_set(custom_fields, ARRAY[$2], to_jsonb($4::text)) END
         FROM before WHERE b.id = before.id
-        RETURNING b.id, b.title, b.deleted_at, before.value::text, (custom_fields -> $2)::text
+        RETURNING b.id, b.title, b.deleted_at IS NOT NULL, before.value::text,
+                  (custom_fields -> $2)::text
         """,
         old.project_id,
         old.field_type,
@@ -76,16 +70,7 @@ async def _replace(old: FieldOption, new: str | None, moment: datetime) -> list[
         new,
         moment,
     )
-    return [
-        feed.Changed(
-            old.project_id,
-            board_id,
-            title,
-            deleted_at is not None,
-            [Change(old.field_type, feed.value(was), feed.value(becomes))],
-        )
-        for board_id, title, deleted_at, was, becomes in records
-    ]
+    return feed.changed_in(old.project_id, old.field_type, records)
 
 
 async def _require_kept_limit(project_id: UUID, field: str, value: str) -> None:

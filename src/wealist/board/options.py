@@ -159,17 +159,24 @@ async def _insert(
     return made
 
 
+async def hold(caller: Caller, option_id: UUID) -> tuple[Place, FieldOption]:
+    """An option that the caller may change, and its project, which is locked. Raises `NotFound`
+    or `Forbidden`."""
+    place = await access.within(
+        caller, "options", option_id, "field.change", missing=NO_OPTION, hold=True
+    )
+    found = await option(option_id)
+    if found is None:
+        raise NotFound(NO_OPTION)
+    return place, found
+
+
 async def change_option(
     caller: Caller, option_id: UUID, change: OptionChange, expected: int | None
 ) -> FieldOption:
     """Rename, recolor, reorder, or limit an option. Its value never changes."""
     async with db.transaction():
-        place = await access.within(
-            caller, "options", option_id, "field.change", missing=NO_OPTION, hold=True
-        )
-        old = await option(option_id)
-        if old is None:
-            raise NotFound(NO_OPTION)
+        place, old = await hold(caller, option_id)
         expect(expected, old.version, old)
         return await _write(caller, place, old, change)
 
