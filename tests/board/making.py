@@ -34,6 +34,21 @@ async def refused(
     return error
 
 
+async def upload(person: Person, workspace_id: str, kind: str) -> str:
+    """The id of a file that somebody has just uploaded."""
+    wanted = {"entityType": kind, "workspaceId": workspace_id}
+    wanted |= {"fileName": "a.txt", "fileSize": 5, "contentType": "text/plain"}
+    answer = await person.post(f"{API}/attachments/presigned-url", json=wanted)
+    link = answer.json()["data"]
+    async with person.server.client() as browser:
+        sent = await browser.put(
+            link["uploadUrl"], content=b"hello", headers={"Content-Type": "text/plain"}
+        )
+        assert sent.status_code < 300
+    made: str = link["attachmentId"]
+    return made
+
+
 class Team:
     """A workspace with its owner and two colleagues, and a project of the owner's."""
 

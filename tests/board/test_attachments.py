@@ -6,8 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.board.making import API, Team, ask, call, refused
-from tests.board.test_folds import upload
+from tests.board.making import API, Team, ask, call, refused, upload
 from tests.board.views import ProjectView
 from tests.fold import folds
 from tests.people import NIL, Person, Server
@@ -114,38 +113,36 @@ async def test_only_what_was_announced_can_be_attached(team: Team) -> None:
 async def test_other_peoples_files_can_be_neither_attached_nor_claimed(
     team: Team, server: Server
 ) -> None:
-    async with upload(team.bob, team.workspace_id, "BOARD") as file:
-        key = await db.fetch_value(
-            "SELECT file_key FROM board.attachments WHERE id = $1::uuid", file
-        )
-        body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
-        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
-        claim = {"entityType": "BOARD", "fileKey": key, "fileName": "a.txt", "fileSize": 5}
-        await refused(team.ann, "POST", "/attachments", claim, 400, says="fileKey")
-        for wrong in ("board/../secret", "profiles/x.png", key + "x"):
-            await refused(team.bob, "POST", "/attachments", claim | {"fileKey": wrong}, 400)
-        await refused(team.ann, "GET", f"/attachments/{file}/download", None, 404)
-        await refused(team.ann, "DELETE", f"/attachments/{file}", None, 404)
+    file = await upload(team.bob, team.workspace_id, "BOARD")
+    key = await db.fetch_value("SELECT file_key FROM board.attachments WHERE id = $1::uuid", file)
+    body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
+    await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+    claim = {"entityType": "BOARD", "fileKey": key, "fileName": "a.txt", "fileSize": 5}
+    await refused(team.ann, "POST", "/attachments", claim, 400, says="fileKey")
+    for wrong in ("board/../secret", "profiles/x.png", key + "x"):
+        await refused(team.bob, "POST", "/attachments", claim | {"fileKey": wrong}, 400)
+    await refused(team.ann, "GET", f"/attachments/{file}/download", None, 404)
+    await refused(team.ann, "DELETE", f"/attachments/{file}", None, 404)
     stranger = await server.person("Stranger")
     await refused(stranger, "POST", "/attachments/presigned-url", wanted(team), 404)
     mine = (await team.ann.workspace("Mine", isPublic=False))["workspaceId"]
-    async with upload(team.ann, mine, "BOARD") as file:
-        body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
-        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
-    async with upload(team.ann, team.workspace_id, "COMMENT") as file:
-        body["attachmentIds"] = [file]
-        await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+    file = await upload(team.ann, mine, "BOARD")
+    body = {"projectId": team.project_id, "title": "x", "attachmentIds": [file]}
+    await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
+    file = await upload(team.ann, team.workspace_id, "COMMENT")
+    body["attachmentIds"] = [file]
+    await refused(team.ann, "POST", "/boards", body, 400, says="attachmentIds")
 
 
 async def test_one_file_goes_to_one_card_however_many_want_it(team: Team) -> None:
     cards = [await team.card() for _ in range(5)]
-    async with upload(team.ann, team.workspace_id, "BOARD") as file:
-        answers = await asyncio.gather(
-            *(
-                ask(team.ann, "PUT", f"/boards/{card['boardId']}", {"attachmentIds": [file]})
-                for card in cards
-            )
+    file = await upload(team.ann, team.workspace_id, "BOARD")
+    answers = await asyncio.gather(
+        *(
+            ask(team.ann, "PUT", f"/boards/{card['boardId']}", {"attachmentIds": [file]})
+            for card in cards
         )
+    )
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 4
     assert sum(len(card["attachments"]) for card in await team.cards()) == 1
 
@@ -163,15 +160,15 @@ async def test_a_file_that_is_attached_while_it_is_deleted_is_never_lost_in_sile
         await go_on.wait()
         return found
 
-    async with upload(team.ann, team.workspace_id, "BOARD") as file:
-        monkeypatch.setattr(attachments, "reachable", slowly)
-        deletion = asyncio.create_task(ask(team.ann, "DELETE", f"/attachments/{file}"))
-        await read.wait()
-        body = {"attachmentIds": [file]}
-        await call(team.ann, "PUT", f"/boards/{card['boardId']}", body)
-        async with folds(ProjectView(team.owner, team.project_id)):
-            go_on.set()
-            assert (await deletion).status_code == 409
+    file = await upload(team.ann, team.workspace_id, "BOARD")
+    monkeypatch.setattr(attachments, "reachable", slowly)
+    deletion = asyncio.create_task(ask(team.ann, "DELETE", f"/attachments/{file}"))
+    await read.wait()
+    body = {"attachmentIds": [file]}
+    await call(team.ann, "PUT", f"/boards/{card['boardId']}", body)
+    async with folds(ProjectView(team.owner, team.project_id)):
+        go_on.set()
+        assert (await deletion).status_code == 409
     monkeypatch.undo()
     await call(team.ann, "DELETE", f"/attachments/{file}")
 
@@ -193,10 +190,9 @@ async def test_names_can_write_no_headers_and_scripts_are_never_shown(team: Team
 async def test_uploads_that_nobody_attached_are_dropped_and_live_files_never(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with upload(team.ann, team.workspace_id, "BOARD") as kept:
-        await team.card(by=team.ann, attachmentIds=[kept])
-    async with upload(team.ann, team.workspace_id, "BOARD") as unused:
-        pass
+    kept = await upload(team.ann, team.workspace_id, "BOARD")
+    await team.card(by=team.ann, attachmentIds=[kept])
+    unused = await upload(team.ann, team.workspace_id, "BOARD")
     await db.execute("UPDATE board.attachments SET expires_at = now() WHERE status = 'TEMP'")
     keys = {
         str(row["id"]): row["file_key"]
@@ -288,16 +284,14 @@ async def statuses(person: Person, *addresses: str) -> list[int]:
 
 async def placed(team: Team) -> tuple[dict[str, Any], list[str]]:
     """A card with a file, a comment on it with one, the project's own; the card, the addresses."""
-    async with (
-        upload(team.owner, team.workspace_id, "BOARD") as one,
-        upload(team.owner, team.workspace_id, "COMMENT") as two,
-        upload(team.owner, team.workspace_id, "PROJECT") as three,
-    ):
-        card = await team.card(attachmentIds=[one])
-        new = {"boardId": card["boardId"], "content": "x", "attachmentIds": [two]}
-        comment = await call(team.owner, "POST", "/comments", new)
-        change = {"attachmentIds": [three]}
-        project = await call(team.owner, "PUT", f"/projects/{team.project_id}", change)
+    one = await upload(team.owner, team.workspace_id, "BOARD")
+    two = await upload(team.owner, team.workspace_id, "COMMENT")
+    three = await upload(team.owner, team.workspace_id, "PROJECT")
+    card = await team.card(attachmentIds=[one])
+    new = {"boardId": card["boardId"], "content": "x", "attachmentIds": [two]}
+    comment = await call(team.owner, "POST", "/comments", new)
+    change = {"attachmentIds": [three]}
+    project = await call(team.owner, "PUT", f"/projects/{team.project_id}", change)
     holders = (card, comment, project)
     return card, [holder["attachments"][0]["fileUrl"] for holder in holders]
 
@@ -347,16 +341,7 @@ async def test_a_files_address_works_only_when_attached_and_only_with_its_servic
 
 
 async def test_the_files_of_everything_in_a_project_go_with_it(team: Team) -> None:
-    async with (
-        upload(team.owner, team.workspace_id, "BOARD") as one,
-        upload(team.owner, team.workspace_id, "COMMENT") as two,
-        upload(team.owner, team.workspace_id, "PROJECT") as three,
-    ):
-        card = await team.card(attachmentIds=[one])
-        comment = {"boardId": card["boardId"], "content": "x", "attachmentIds": [two]}
-        await call(team.owner, "POST", "/comments", comment)
-        path = f"/projects/{team.project_id}"
-        await call(team.owner, "PUT", path, {"attachmentIds": [three]})
-    await call(team.owner, "DELETE", path)
+    await placed(team)
+    await call(team.owner, "DELETE", f"/projects/{team.project_id}")
     assert await db.fetch_value("SELECT count(*) FROM board.attachments") == 0
     assert await db.fetch_value("SELECT count(*) FROM core.doomed_object") == 3

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.board.making import API, Team, ask, call, refused
-from tests.board.test_folds import upload
+from tests.board.making import API, Team, ask, call, refused, upload
 from tests.board.told import kinds, told
 from tests.people import NIL, Server
 
@@ -285,10 +284,10 @@ async def test_clients_that_know_three_fields_erase_no_others(team: Team) -> Non
 async def test_a_repetition_is_one_in_everything_or_says_that_it_is_none(team: Team) -> None:
     body = {"projectId": team.project_id, "title": "Same"}
     first = await call(team.ann, "POST", "/boards", body)
-    async with upload(team.ann, team.workspace_id, "BOARD") as file:
-        with_file = body | {"attachmentIds": [file]}
-        second = await call(team.ann, "POST", "/boards", with_file)
-        again = await call(team.ann, "POST", "/boards", with_file)
+    file = await upload(team.ann, team.workspace_id, "BOARD")
+    with_file = body | {"attachmentIds": [file]}
+    second = await call(team.ann, "POST", "/boards", with_file)
+    again = await call(team.ann, "POST", "/boards", with_file)
     assert [one["id"] for one in second["attachments"]] == [file]
     assert first["boardId"] != second["boardId"] == again["boardId"]
     keyed = [

@@ -3,8 +3,7 @@
 import asyncio
 import json
 
-from tests.board.making import Team, ask, call, refused
-from tests.board.test_folds import upload
+from tests.board.making import Team, ask, call, refused, upload
 from tests.board.told import kinds, told
 from wealist.core import events
 
@@ -12,10 +11,10 @@ from wealist.core import events
 async def test_comments_are_listed_oldest_first_with_their_files(team: Team) -> None:
     card = await team.card()
     for text in ("first", "second"):
-        async with upload(team.ann, team.workspace_id, "COMMENT") as file:
-            body = {"boardId": card["boardId"], "content": text, "attachmentIds": [None, file]}
-            made = await call(team.ann, "POST", "/comments", body, ok=201)
-            assert [one["attachmentId"] for one in made["attachments"]] == [file]
+        file = await upload(team.ann, team.workspace_id, "COMMENT")
+        body = {"boardId": card["boardId"], "content": text, "attachmentIds": [None, file]}
+        made = await call(team.ann, "POST", "/comments", body, ok=201)
+        assert [one["attachmentId"] for one in made["attachments"]] == [file]
     listed = await call(team.bob, "GET", f"/comments?boardId={card['boardId']}")
     assert [one["content"] for one in listed] == ["first", "second"]
     assert listed == await call(team.bob, "GET", f"/comments/board/{card['boardId']}")
@@ -26,22 +25,20 @@ async def test_comments_are_listed_oldest_first_with_their_files(team: Team) -> 
 
 async def test_the_files_of_a_comment_are_the_whole_set_that_is_sent(team: Team) -> None:
     card = await team.card()
-    async with (
-        upload(team.ann, team.workspace_id, "COMMENT") as one,
-        upload(team.ann, team.workspace_id, "COMMENT") as two,
-    ):
-        body = {"boardId": card["boardId"], "content": "x", "attachmentIds": [one]}
-        comment = (await call(team.ann, "POST", "/comments", body))["commentId"]
+    one = await upload(team.ann, team.workspace_id, "COMMENT")
+    two = await upload(team.ann, team.workspace_id, "COMMENT")
+    body = {"boardId": card["boardId"], "content": "x", "attachmentIds": [one]}
+    comment = (await call(team.ann, "POST", "/comments", body))["commentId"]
 
-        async def after(given: object) -> list[str]:
-            change = {"content": "x", "attachmentIds": given}
-            changed = await call(team.ann, "PUT", f"/comments/{comment}", change)
-            return [file["id"] for file in changed["attachments"]]
+    async def after(given: object) -> list[str]:
+        change = {"content": "x", "attachmentIds": given}
+        changed = await call(team.ann, "PUT", f"/comments/{comment}", change)
+        return [file["id"] for file in changed["attachments"]]
 
-        assert await after([None]) == [one]
-        assert await after([one]) == [one]
-        assert await after([two]) == [two]
-        assert await after([]) == []
+    assert await after([None]) == [one]
+    assert await after([one]) == [one]
+    assert await after([two]) == [two]
+    assert await after([]) == []
 
 
 async def test_a_comment_tells_the_people_of_the_card_in_whole_characters(team: Team) -> None:

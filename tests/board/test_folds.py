@@ -1,10 +1,9 @@
 """Every change of a project can be followed from its events: old snapshot + events = new one."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.board.making import upload
 from tests.board.views import API, ProjectListView, ProjectView, RequestsView
 from tests.fold import folds
 from tests.matrix.board_cells import CELLS
@@ -48,21 +47,6 @@ def _template(method: str, path: str) -> str:
     raise AssertionError(f"no route: {method} {path}")
 
 
-@asynccontextmanager
-async def upload(person: Person, workspace_id: str, kind: str) -> AsyncIterator[str]:
-    """The id of a file that somebody has just uploaded."""
-    wanted = {"entityType": kind, "workspaceId": workspace_id}
-    wanted |= {"fileName": "a.txt", "fileSize": 5, "contentType": "text/plain"}
-    answer = await person.post(f"{API}/attachments/presigned-url", json=wanted)
-    link = answer.json()["data"]
-    async with person.server.client() as browser:
-        sent = await browser.put(
-            link["uploadUrl"], content=b"hello", headers={"Content-Type": "text/plain"}
-        )
-        assert sent.status_code < 300
-    yield link["attachmentId"]
-
-
 async def test_every_mutation_can_be_followed_from_its_events(server: Server) -> None:
     owner, colleague, guest = [
         await server.person(name) for name in ("Owner", "Colleague", "Guest")
@@ -79,9 +63,9 @@ async def test_every_mutation_can_be_followed_from_its_events(server: Server) ->
     project = (await tell(owner, "POST", "/projects", new))["projectId"]
     story.project_id = project
     here = f"/projects/{project}"
-    async with upload(owner, workspace_id, "PROJECT") as file:
-        await tell(owner, "PUT", here, {"name": "Roadmap 2", "attachmentIds": [file]})
-        await tell(owner, "DELETE", f"/attachments/{file}")
+    file = await upload(owner, workspace_id, "PROJECT")
+    await tell(owner, "PUT", here, {"name": "Roadmap 2", "attachmentIds": [file]})
+    await tell(owner, "DELETE", f"/attachments/{file}")
     await tell(owner, "POST", f"{here}/members", {"userId": colleague.id})
     await tell(owner, "PUT", f"{here}/members/{colleague.id}/role", {"roleName": "ADMIN"})
     request = (await tell(guest, "POST", "/join-requests", {"projectId": project}))["requestId"]
@@ -109,10 +93,10 @@ async def test_every_mutation_can_be_followed_from_its_events(server: Server) ->
         card |= {"customFields": {key: ["red", "blue"], person["key"]: guest.id}}
         cards.append((await tell(colleague, "POST", "/boards", card))["boardId"])
     first, second, third, last = cards
-    async with upload(colleague, workspace_id, "BOARD") as file:
-        change = {"title": "Changed", "assigneeId": guest.id, "attachmentIds": [file]}
-        change |= {"dueDate": "2031-01-02T00:00:00Z", "participants": [owner.id, guest.id]}
-        await tell(colleague, "PUT", f"/boards/{first}", change)
+    file = await upload(colleague, workspace_id, "BOARD")
+    change = {"title": "Changed", "assigneeId": guest.id, "attachmentIds": [file]}
+    change |= {"dueDate": "2031-01-02T00:00:00Z", "participants": [owner.id, guest.id]}
+    await tell(colleague, "PUT", f"/boards/{first}", change)
     await tell(colleague, "PUT", f"/boards/{first}", {"title": "Changed again"})
     await tell(colleague, "POST", f"/boards/{first}/undo")
     move = {"projectId": project, "groupByFieldName": "stage", "newFieldValue": "review"}
@@ -127,11 +111,11 @@ async def test_every_mutation_can_be_followed_from_its_events(server: Server) ->
     item = await tell(owner, "POST", f"/boards/{second}/checklist", {"text": "Two"})
     await tell(owner, "PATCH", f"/checklist/{item['itemId']}", {"isDone": True})
     await tell(owner, "DELETE", f"/checklist/{item['itemId']}")
-    async with upload(guest, workspace_id, "COMMENT") as file:
-        said = {"boardId": second, "content": "Look", "attachmentIds": [file]}
-        comment = (await tell(guest, "POST", "/comments", said))["commentId"]
-        await tell(guest, "PUT", f"/comments/{comment}", {"content": "Look here"})
-        await tell(guest, "DELETE", f"/attachments/{file}")
+    file = await upload(guest, workspace_id, "COMMENT")
+    said = {"boardId": second, "content": "Look", "attachmentIds": [file]}
+    comment = (await tell(guest, "POST", "/comments", said))["commentId"]
+    await tell(guest, "PUT", f"/comments/{comment}", {"content": "Look here"})
+    await tell(guest, "DELETE", f"/attachments/{file}")
     await tell(guest, "DELETE", f"/comments/{comment}")
 
     await tell(owner, "DELETE", f"/field-options/{options['red']}?replacement=blue")

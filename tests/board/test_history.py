@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-from tests.board.making import Team, ask, call, refused
-from tests.board.test_folds import upload
+from tests.board.making import Team, ask, call, refused, upload
 from wealist.board import trash
 from wealist.core import db, doomed, objects
 
@@ -118,8 +117,8 @@ async def test_undo_gives_nobody_back_who_has_left_and_no_option_that_is_gone(te
 
 
 async def test_a_deleted_card_comes_back_whole(team: Team) -> None:
-    async with upload(team.owner, team.workspace_id, "BOARD") as file:
-        card = await team.card(participants=[team.ann.id], attachmentIds=[file])
+    file = await upload(team.owner, team.workspace_id, "BOARD")
+    card = await team.card(participants=[team.ann.id], attachmentIds=[file])
     path = f"/boards/{card['boardId']}"
     await call(team.ann, "POST", "/comments", {"boardId": card["boardId"], "content": "Hi"})
     before = await call(team.ann, "GET", path)
@@ -153,8 +152,8 @@ async def test_deleting_can_be_undone_and_a_full_column_stays_full(team: Team) -
 
 
 async def test_after_thirty_days_the_trash_is_emptied_with_its_files(team: Team) -> None:
-    async with upload(team.owner, team.workspace_id, "BOARD") as file:
-        card = await team.card(attachmentIds=[file])
+    file = await upload(team.owner, team.workspace_id, "BOARD")
+    card = await team.card(attachmentIds=[file])
     fresh = await team.card()
     for one in (card, fresh):
         await call(team.owner, "DELETE", f"/boards/{one['boardId']}")
@@ -203,12 +202,12 @@ async def test_comments_and_files_are_part_of_a_cards_history(team: Team) -> Non
     comment = (await call(team.ann, "POST", "/comments", body))["commentId"]
     await call(team.ann, "PUT", f"/comments/{comment}", {"content": "Second"})
     await call(team.ann, "DELETE", f"/comments/{comment}")
-    async with upload(team.ann, team.workspace_id, "BOARD") as file:
-        await call(team.ann, "PUT", path, {"attachmentIds": [file]})
+    file = await upload(team.ann, team.workspace_id, "BOARD")
+    await call(team.ann, "PUT", path, {"attachmentIds": [file]})
     await call(team.bob, "PUT", path, {"attachmentIds": []})
-    async with upload(team.ann, team.workspace_id, "BOARD") as file:
-        await call(team.ann, "PUT", path, {"attachmentIds": [file]})
-        await call(team.ann, "DELETE", f"/attachments/{file}")
+    file = await upload(team.ann, team.workspace_id, "BOARD")
+    await call(team.ann, "PUT", path, {"attachmentIds": [file]})
+    await call(team.ann, "DELETE", f"/attachments/{file}")
     found = [(one["kind"], one["actorId"], one["changes"]) for one in await feed(team, card)]
 
     def change(field: str, old: Any, new: Any) -> list[dict[str, Any]]:

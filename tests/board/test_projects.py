@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.board.making import Team, ask, call, refused
-from tests.board.test_folds import upload
+from tests.board.making import Team, ask, call, refused, upload
 from tests.people import NIL, Server
 
 LABELS = {
@@ -145,17 +144,15 @@ async def test_an_old_version_is_refused_with_the_current_state(team: Team) -> N
 
 async def test_the_files_of_a_project_are_the_whole_set_that_is_sent(team: Team) -> None:
     path = f"/projects/{team.project_id}"
-    async with (
-        upload(team.owner, team.workspace_id, "PROJECT") as one,
-        upload(team.owner, team.workspace_id, "PROJECT") as two,
-    ):
-        changed = await call(team.owner, "PUT", path, {"attachmentIds": [one]})
-        assert [file["attachmentId"] for file in changed["attachments"]] == [one]
-        changed = await call(team.owner, "PUT", path, {"attachmentIds": [two]})
-        assert [file["id"] for file in changed["attachments"]] == [two]
-        assert await call(team.ann, "GET", f"{path}/attachments") != []
-        changed = await call(team.owner, "PUT", path, {"attachmentIds": []})
-        assert changed["attachments"] == []
+    one = await upload(team.owner, team.workspace_id, "PROJECT")
+    two = await upload(team.owner, team.workspace_id, "PROJECT")
+    changed = await call(team.owner, "PUT", path, {"attachmentIds": [one]})
+    assert [file["attachmentId"] for file in changed["attachments"]] == [one]
+    changed = await call(team.owner, "PUT", path, {"attachmentIds": [two]})
+    assert [file["id"] for file in changed["attachments"]] == [two]
+    assert await call(team.ann, "GET", f"{path}/attachments") != []
+    changed = await call(team.owner, "PUT", path, {"attachmentIds": []})
+    assert changed["attachments"] == []
 
 
 async def test_a_deleted_project_takes_everything_along(team: Team) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.live.listening import Kanban
 from tests.live.servers import Replica
 from wealist.embedded.valkey import Valkey
 
@@ -15,6 +16,12 @@ from wealist.embedded.valkey import Valkey
 def data_dir(tmp_path: Path) -> Path:
     """A data directory for one replica; its output goes to a file beside it."""
     return tmp_path / "data"
+
+
+@pytest.fixture
+async def kanban(replica: Replica) -> Kanban:
+    """A project on the module's `replica`."""
+    return await Kanban.of(replica)
 
 
 class Pair(NamedTuple):

@@ -29,11 +29,6 @@ async def replica(
         yield one
 
 
-@pytest.fixture
-async def kanban(replica: Replica) -> Kanban:
-    return await Kanban.made(replica, await replica.sign_in(f"ann-{uuid4().hex[:8]}"))
-
-
 async def frames(replica: Replica, kanban: Kanban, since: str | None = None) -> dict:  # type: ignore[type-arg]
     """The third door."""
     answer = await replica.http.get(

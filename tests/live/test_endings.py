@@ -26,11 +26,6 @@ async def replica(
         yield one
 
 
-@pytest.fixture
-async def kanban(replica: Replica) -> Kanban:
-    return await Kanban.made(replica, await replica.sign_in(f"ann-{uuid4().hex[:8]}"))
-
-
 async def code_of(socket: ClientConnection) -> int | None:
     """How a socket ends."""
     try:
@@ -115,7 +110,7 @@ async def test_a_replica_that_stops_sends_everybody_elsewhere(
     async with Replica.start(
         tmp_path / "data", database_url=database_url, WEALIST_DRAIN_SECONDS="0"
     ) as replica:
-        kanban = await Kanban.made(replica, await replica.sign_in(f"ann-{uuid4().hex[:8]}"))
+        kanban = await Kanban.of(replica)
         url = address(replica, kanban.project, kanban.owner.access)
         sockets = [await connect(url) for _ in range(10)]
         path = f"{API}/projects/{kanban.project}/events"

@@ -14,12 +14,8 @@ CHECKED = 4.0
 """Seconds until a replica without a bus has looked into the log, with a margin."""
 
 
-async def kanban_on(replica: Replica, name: str = "") -> Kanban:
-    return await Kanban.made(replica, await replica.sign_in(name or f"ann-{uuid4().hex[:8]}"))
-
-
 async def test_a_move_on_one_replica_is_seen_on_the_other_within_50_ms(pair: Pair) -> None:
-    kanban = await kanban_on(pair.one)
+    kanban = await Kanban.of(pair.one)
     async with Listener.on(pair.two, kanban.project, kanban.owner) as listener:
         delays = []
         for number, value in enumerate(["review", "approved", "pending", "review", "deleted"]):
@@ -34,7 +30,7 @@ async def test_a_move_on_one_replica_is_seen_on_the_other_within_50_ms(pair: Pai
 
 
 async def test_what_happened_while_the_lid_was_closed_comes_in_order_and_once(pair: Pair) -> None:
-    kanban = await kanban_on(pair.one)
+    kanban = await Kanban.of(pair.one)
     async with Listener.on(pair.two, kanban.project, kanban.owner) as before:
         await kanban.rename(pair.one, "Seen")
         await before.heard(1)
@@ -52,7 +48,7 @@ async def test_what_happened_while_the_lid_was_closed_comes_in_order_and_once(pa
 
 
 async def test_somebody_removed_hears_nothing_more_on_any_replica(pair: Pair) -> None:
-    kanban = await kanban_on(pair.one)
+    kanban = await Kanban.of(pair.one)
     guest, member_id = await kanban.invite(pair.one, f"guest-{uuid4().hex[:8]}")
     async with (
         Listener.on(pair.one, kanban.project, guest) as here,
@@ -73,7 +69,7 @@ async def test_somebody_removed_hears_nothing_more_on_any_replica(pair: Pair) ->
 
 async def test_without_the_bus_events_come_a_little_later_and_with_it_at_once(pair: Pair) -> None:
     name = f"ann-{uuid4().hex[:8]}"
-    kanban = await kanban_on(pair.one, name)
+    kanban = await Kanban.of(pair.one, name)
     async with Listener.on(pair.two, kanban.project, kanban.owner) as listener:
         await kanban.rename(pair.one, "With the bus")
         await listener.heard(1)
@@ -101,7 +97,7 @@ async def test_without_the_bus_events_come_a_little_later_and_with_it_at_once(pa
 async def test_killing_a_replica_loses_nothing(
     database_url: str, private_key: str, tmp_path: Path, pair: Pair
 ) -> None:
-    kanban = await kanban_on(pair.one)
+    kanban = await Kanban.of(pair.one)
     async with (
         Replica.start(
             tmp_path / "three",
@@ -150,7 +146,7 @@ async def test_a_replica_that_starts_without_redis_finds_it_when_it_comes(
                     )
                 ).status_code != 200:
                     await asyncio.sleep(0.1)
-            kanban = await kanban_on(replica)
+            kanban = await Kanban.of(replica)
             async with Listener.on(replica, kanban.project, kanban.owner) as listener:
                 await kanban.rename(replica, "Here")
                 await listener.heard(1)
