@@ -9,6 +9,7 @@ client that never reads must have been let go.
 
 import asyncio
 import contextlib
+import itertools
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -33,7 +34,7 @@ MOST_DROWNING = 1_500
 
 
 class Size(Struct, frozen=True):
-    """How large a storm is: events × readers are the deliveries."""
+    """How large a storm is: events × readers are the least deliveries."""
 
     events: int
     readers: int
@@ -67,7 +68,7 @@ class Storm:
         self.urls: list[str] = []
         self.outcome = Outcome()
         self.acknowledged: set[str] = set()
-        self.removed_at: int | None = None
+        self._enough: int | None = None
 
     async def run(self) -> Outcome:
         """Let it blow, and look at what is left."""
@@ -103,7 +104,7 @@ class Storm:
             stack.push_async_callback(account.close)
             await account.sign_in()
         self.scratch = Scratch(owner)
-        await self.scratch.make(5)
+        await self.scratch.make(20)
         member = await self.scratch.invite(guest)
         self.guest = self._reader(guest, 0)
         self.readers = [self._reader(owner, n) for n in range(self.size.readers)]
@@ -111,9 +112,9 @@ class Storm:
             stack.push_async_callback(reader.stop)
             await reader.begin()
         await stack.enter_async_context(self._deaf(owner))
-        faults = asyncio.create_task(self._faults(member))
-        await self._write(owner)
-        await faults
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._faults(member))
+            tasks.create_task(self._write(owner))
         await self._drown(owner)
         await self._judge()
 
@@ -175,12 +176,13 @@ class Storm:
     # --- what people do ----------------------------------------------------------------------
 
     async def _write(self, owner: Account) -> None:
-        """Comments, each of them unique and repeated until it is acknowledged."""
-        numbers = iter(range(self.size.events))
+        """Comments, each of them unique and repeated until it is acknowledged, until the last fault
+        is over and has had its share: on a slow machine these are more than `events`."""
+        numbers = itertools.count()
 
         async def writer() -> None:
-            for number in numbers:
-                await self._say_until_heard(owner, number)
+            while self._enough is None or len(self.acknowledged) < self._enough:
+                await self._say_until_heard(owner, next(numbers))
 
         await asyncio.gather(*(writer() for _ in range(self.size.writers)))
 
@@ -218,6 +220,8 @@ class Storm:
                 await asyncio.sleep(0.02)
             self.say(f"{len(self.acknowledged):>6} writes: {what}")
             await fault()
+        rest = len(self.acknowledged) + self.size.events // 5
+        self._enough = max(self.size.events, rest)
 
     async def _kill_a_replica(self) -> None:
         victim = self.replicas[1]
