@@ -119,14 +119,8 @@ async def replace(
 async def record_changed(board: Board, before: list[str], after: list[str], *, actor: UUID) -> None:
     """Write down that other files than before, by their names, hang on a card: an activity of its
     own, since no undo brings a deleted file back."""
-    await feed.record(
-        board.project_id,
-        "attachment.changed",
-        actor=actor,
-        subject=board.title,
-        board_id=board.id,
-        changes=[Change("attachments", before, after)],
-    )
+    changes = [Change("attachments", before, after)]
+    await feed.record_board(board, "attachment.changed", actor=actor, changes=changes)
 
 
 async def drop_comment(comment_id: UUID) -> None:

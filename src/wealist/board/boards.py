@@ -156,13 +156,7 @@ async def _insert(
     )
     if board.participant_ids:
         await edits.replace_participants(board.id, [], board.participant_ids)
-    await feed.record(
-        board.project_id,
-        "board.created",
-        actor=caller.user_id,
-        subject=board.title,
-        board_id=board.id,
-    )
+    await feed.record_board(board, "board.created", actor=caller.user_id)
     return board
 
 

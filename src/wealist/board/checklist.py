@@ -63,14 +63,7 @@ async def _tell(
 ) -> None:
     feed.tell(place.project_id, kind, payload, actor=caller.user_id)
     board = await feed.board_changed(place.project_id, payload.board_id, actor=caller.user_id)
-    await feed.record(
-        place.project_id,
-        "checklist.changed",
-        actor=caller.user_id,
-        subject=board.title,
-        board_id=board.id,
-        changes=[change],
-    )
+    await feed.record_board(board, "checklist.changed", actor=caller.user_id, changes=[change])
 
 
 async def change_item(

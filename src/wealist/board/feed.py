@@ -147,6 +147,14 @@ async def record(
     await record_all(kind, [Entry(project_id, subject, board_id, changes)], actor=actor)
 
 
+async def record_board(
+    board: Board, kind: str, *, actor: UUID, changes: Sequence[Change] = ()
+) -> None:
+    """Write one activity of a card, under its present title."""
+    entry = Entry(board.project_id, board.title, board.id, changes)
+    await record_all(kind, [entry], actor=actor)
+
+
 def notify(
     kind: str,
     targets: Iterable[UUID],

@@ -43,14 +43,8 @@ async def add_participants(caller: Caller, wanted: Invitees) -> AddedAll:
             raise Invalid(results[0].error or "nobody could be added", field="userIds")
         await edits.replace_participants(old.id, [], new)
         board = await feed.board_changed(place.project_id, old.id, actor=caller.user_id)
-        await feed.record(
-            place.project_id,
-            "participant.added",
-            actor=caller.user_id,
-            subject=board.title,
-            board_id=board.id,
-            changes=[Change("participants", old.participant_ids, board.participant_ids)],
-        )
+        changes = [Change("participants", old.participant_ids, board.participant_ids)]
+        await feed.record_board(board, "participant.added", actor=caller.user_id, changes=changes)
         feed.notify(
             "BOARD_PARTICIPANT_ADDED",
             new,
@@ -80,13 +74,6 @@ async def remove_participant(caller: Caller, board_id: UUID, person: UUID) -> No
         if not gone:
             raise NotFound("this person is not a participant")
         board = await feed.board_changed(place.project_id, board_id, actor=caller.user_id)
-        await feed.record(
-            place.project_id,
-            "participant.removed",
-            actor=caller.user_id,
-            subject=board.title,
-            board_id=board_id,
-            changes=[
-                Change("participants", [*board.participant_ids, person], board.participant_ids)
-            ],
-        )
+        before = [*board.participant_ids, person]
+        changes = [Change("participants", before, board.participant_ids)]
+        await feed.record_board(board, "participant.removed", actor=caller.user_id, changes=changes)

@@ -104,9 +104,7 @@ async def restore(place: Place, board_id: UUID, *, actor: UUID, activity: str) -
     board = structs.replace(old, deleted_at=None, updated_at=moment, version=old.version + 1)
     feed.tell(place.project_id, "BOARD_CREATED", board, actor=actor)
     await _tell_contents(place.project_id, board_id, actor=actor)
-    await feed.record(
-        place.project_id, activity, actor=actor, subject=board.title, board_id=board_id
-    )
+    await feed.record_board(board, activity, actor=actor)
     return board
 
 
