@@ -120,6 +120,10 @@ class Arrival:
         return headers
 
 
+async def nothing() -> None:
+    """Takes the place of a send: a HEAD's answer has no body, or nobody is there any more."""
+
+
 def new_id() -> str:
     """A UUID version 4. Nobody has to guess it, so it need not cost a system call."""
     number = random.getrandbits(128) & _WITHOUT_VERSION | _VERSION_4

@@ -15,7 +15,7 @@ import structlog
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from wealist.core import compression, envelopes, guards, report
-from wealist.core.arrival import Arrival, Gate, Pairs
+from wealist.core.arrival import Arrival, Gate, Pairs, nothing
 from wealist.core.context import current
 from wealist.core.edge_socket import Handshake
 from wealist.core.errors import AppError
@@ -128,9 +128,9 @@ class Exchange(Arrival):
                 return self._send_head(message)
             if self.packs:
                 self.held = message  # until the body is there, and with it the length
-                return _nothing()
+                return nothing()
         elif self.method == "HEAD":
-            return _nothing()
+            return nothing()
         else:
             if message["type"] == "http.response.body":
                 self.sent += len(message.get("body", b""))  # compressed or not: what was answered
@@ -208,7 +208,3 @@ class Exchange(Arrival):
             pairs.append((b"content-length", b"%d" % len(body)))
         await self.send({"type": "http.response.start", "status": status, "headers": pairs})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _nothing() -> None:
-    """Takes the place of sending what a HEAD's answer doesn't have."""

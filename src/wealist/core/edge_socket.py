@@ -12,7 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.types import Receive, Send
 
 from wealist.core import envelopes, errors, report
-from wealist.core.arrival import Arrival, Gate
+from wealist.core.arrival import Arrival, Gate, nothing
 from wealist.core.context import current
 
 _CLOSE_BASE = 4000
@@ -88,7 +88,7 @@ class Handshake(Arrival):
         if kind == "websocket.http.response.start":
             self.status = message["status"]
         elif kind == "websocket.close" and self.gone:
-            return _nothing()
+            return nothing()
         elif kind == "websocket.close" and self.status is None:
             return self._fail(self.state.get(_FAILURE) or _refusal(self.scope, message))
         elif kind == "websocket.close":
@@ -145,10 +145,6 @@ class Handshake(Arrival):
         if envelopes.translate(error).status >= 500:
             self.failure = error
             log.error("the socket failed", exc_info=error)
-
-
-async def _nothing() -> None:
-    """Nobody is there any more."""
 
 
 async def remember(error: Exception, scope: Any) -> None:
