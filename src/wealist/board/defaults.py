@@ -7,6 +7,14 @@ from wealist.core import db
 from wealist.user import api as user
 
 
+async def of(workspace_id: UUID) -> UUID | None:
+    """The default project of a workspace; None if it has no project."""
+    found: UUID | None = await db.fetch_value(
+        "SELECT id FROM board.projects WHERE workspace_id = $1 AND is_default", workspace_id
+    )
+    return found
+
+
 async def take_turns(workspace_id: UUID) -> None:
     """Hold the workspace, and let nobody else decide which project is its default one.
 

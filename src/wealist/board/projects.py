@@ -62,24 +62,17 @@ async def default_for(caller: Caller, workspace_id: UUID) -> UUID:
     """The workspace's default project, made if there is none: where a card goes that names only
     its workspace (contract: board.md §11)."""
     await access.workspace(caller, workspace_id, "project.list")
-    if (known := await _default(workspace_id)) is not None:
+    if (known := await defaults.of(workspace_id)) is not None:
         return known
     async with db.transaction():
         await defaults.take_turns(workspace_id)
         await access.workspace(caller, workspace_id, "project.create")
-        if (known := await _default(workspace_id)) is not None:
+        if (known := await defaults.of(workspace_id)) is not None:
             return known
         workspace = await user.card(workspace_id)
         name = workspace.name[:NAME] if workspace is not None else ""
         row = _New(workspace_id, name if len(name) >= 2 else "Project", "", None, None)
         return (await _create(caller, row, [])).project_id
-
-
-async def _default(workspace_id: UUID) -> UUID | None:
-    found: UUID | None = await db.fetch_value(
-        "SELECT id FROM board.projects WHERE workspace_id = $1 AND is_default", workspace_id
-    )
-    return found
 
 
 class _New(NamedTuple):
