@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import httpx
@@ -103,16 +104,25 @@ async def inside(server: people.Server) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def statements() -> Iterator[Callable[[Awaitable[object]], Awaitable[int]]]:
-    """Counts the statements that an awaitable sends to PostgreSQL, BEGIN and COMMIT included."""
+    """Counts the statements that a coroutine sends to PostgreSQL, BEGIN and COMMIT included; not
+    those of the app's background tasks."""
     seen: list[str] = []
-    listen = seen.append
+    counts = ContextVar("counts", default=False)
+
+    def listen(statement: str) -> None:
+        if counts.get():  # asyncpg calls this in the context of whoever sent the statement
+            seen.append(statement)
+
     db.on_statement.append(listen)
 
     async def count(work: Awaitable[object]) -> int:
         seen.clear()
+        token = counts.set(True)
         await work
+        counts.reset(token)
         for _ in range(3):  # asyncpg tells its listeners in the loop's next turn
             await asyncio.sleep(0)
+        assert seen, "a task of another context has done the work"
         return len(seen)
 
     yield count

@@ -1,6 +1,7 @@
 """The engine: savepoints, and connections that always come back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 import asyncpg
@@ -76,3 +77,23 @@ async def test_statements_and_lock_waits_end(server: Server) -> None:
     shown = await db.fetch_value("SELECT current_setting('statement_timeout')")
     assert shown == "10s"
     assert await db.fetch_value("SELECT current_setting('lock_timeout')") == "5s"
+
+
+async def test_statements_of_other_tasks_are_not_counted(
+    server: Server, statements: Callable[[Awaitable[object]], Awaitable[int]]
+) -> None:
+    async def background() -> None:
+        while True:
+            await db.fetch_value("SELECT 2")
+
+    async def work() -> None:
+        for _ in range(5):
+            await db.fetch_value("SELECT 1")
+
+    other = asyncio.create_task(background())
+    await asyncio.sleep(0.01)
+    try:
+        assert await statements(work()) == 5
+    finally:
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
