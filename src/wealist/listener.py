@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from websockets import http11
 
 from wealist.core.settings import Settings
-from wealist.socket_protocol import CLOSE_SECONDS, SocketProtocol
+from wealist.socket_protocol import CLOSE_SECONDS, PING_SECONDS, PONG_SECONDS, SocketProtocol
 
 HEAD_BYTES = 32 << 10
 """Largest request line and headers together, and the most that may come between two pieces of a
@@ -178,8 +178,8 @@ class Server(uvicorn.Server):
             http=Protocol,
             ws=SocketProtocol,
             ws_max_size=64 << 10,
-            ws_ping_interval=20,
-            ws_ping_timeout=20,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PONG_SECONDS,
             ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",

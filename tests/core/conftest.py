@@ -7,12 +7,14 @@ from msgspec import structs
 
 from tests.core.hub_peers import family, hub_on
 from tests.core.mint_peers import SETTINGS
+from tests.core.online_peers import Process, processes
 from tests.people import Server
 from wealist.core import keys
 from wealist.core.bus import LocalBus
 from wealist.core.hub import Hub
 from wealist.core.keys import KeySet
 from wealist.core.mint import Mint
+from wealist.embedded.valkey import Valkey
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +33,19 @@ async def hub(server: Server) -> AsyncIterator[Hub]:
     with family():
         async with hub_on(LocalBus()) as made:
             yield made
+
+
+@pytest.fixture
+async def trio(valkey: Valkey, server: Server) -> AsyncIterator[list[Process]]:
+    """Three replicas that share a Redis."""
+    async with processes(valkey.url, 3) as made:
+        yield made
+
+
+@pytest.fixture(params=["alone", "with Redis"])
+async def single(
+    request: pytest.FixtureRequest, valkey: Valkey, server: Server
+) -> AsyncIterator[Process]:
+    """A process that is alone, and one that could have peers."""
+    async with processes(None if request.param == "alone" else valkey.url, 1) as (made,):
+        yield made

@@ -51,15 +51,19 @@ def test_any_text_is_a_cursor_or_none(text: str) -> None:
 
 def test_frames_survive_the_bus() -> None:
     user = uuid4()
-    for frame in (Frame("e", 7, '{"ä":1}', 12.5, user), Frame("e", 8, "{}\n", None, None)):
+    for frame in (
+        Frame("e", 7, '{"ä":1}', 12.5, user, "BOARD_MOVED"),
+        Frame("e", 8, "{}\n", None, None),
+        Frame("e", 9, "{}", name="two words"),
+    ):
         back = unpack(pack(frame))
-        assert (back.epoch, back.seq, back.text, back.committed, back.revokes) == (
-            frame.epoch,
-            frame.seq,
-            frame.text,
-            frame.committed,
-            frame.revokes,
-        )
+        for name in ("epoch", "seq", "text", "committed", "revokes", "name"):
+            assert getattr(back, name) == getattr(frame, name)
+
+
+def test_a_frame_tells_its_name_where_that_is_wanted() -> None:
+    assert Frame("e", 1, "{}", name="x").stream() == b"id: e:1\ndata: {}\n\n"
+    assert Frame("e", 1, "{}", name="x").stream(named=True) == (b"id: e:1\nevent: x\ndata: {}\n\n")
 
 
 def test_the_size_of_a_frame_is_in_bytes() -> None:

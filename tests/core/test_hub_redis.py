@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import NamedTuple
-from uuid import uuid4
 
 import pytest
 
 from tests.core.hub_peers import channel, family, hub_on, listens, say, soon
 from tests.core.test_bus import replica
 from tests.people import Server
-from wealist.core import redis
 from wealist.core.hub import Hub
-from wealist.core.presence import Presence
 from wealist.embedded.valkey import Valkey
 
 
@@ -82,66 +79,3 @@ async def test_somebody_who_comes_while_very_many_leave_is_not_left_deaf(valkey:
         await bus.subscribe("later", lambda _: None)  # confirmed after all that was sent before
         await bus.publish(names[-1], b"here")
         await soon(lambda: heard == [b"here"])
-
-
-@pytest.fixture
-async def presences(valkey: Valkey, server: Server) -> AsyncIterator[list[Presence]]:
-    async with AsyncExitStack() as stack:
-        made = []
-        for _ in range(2):
-            client = redis.connect(valkey.url)
-            stack.push_async_callback(client.aclose)
-            presence = Presence(client, life=1.0, refresh=0.3)
-            presence.start()
-            stack.push_async_callback(presence.stop)
-            made.append(presence)
-        yield made
-
-
-async def seen(presence: Presence, topic: str) -> set[object]:
-    return set(await presence.online(topic))
-
-
-async def test_somebody_is_there_until_his_last_tab_closes(presences: list[Presence]) -> None:
-    one, two = presences
-    topic, user = channel(), uuid4()
-    with one.on(topic, user):
-        with two.on(topic, user):
-            await _until(two, topic, {user})
-        await _until(two, topic, {user})
-        await _until(one, topic, {user})
-    await _until(two, topic, set())
-
-
-async def test_what_a_crashed_replica_left_behind_is_over_soon(
-    presences: list[Presence],
-) -> None:
-    one, two = presences
-    topic, user = channel(), uuid4()
-    held = one.on(topic, user)
-    held.__enter__()
-    await _until(two, topic, {user})
-    assert one._task is not None
-    one._task.cancel()
-    await _until(two, topic, set(), within=4)
-
-
-async def test_presence_comes_back_with_an_empty_redis(
-    presences: list[Presence], valkey: Valkey
-) -> None:
-    one, two = presences
-    topic, user = channel(), uuid4()
-    with one.on(topic, user):
-        await _until(two, topic, {user})
-        await valkey.kill()
-        assert await seen(one, topic) == {user}
-        await valkey.restart()
-        await _until(two, topic, {user}, within=10)
-
-
-async def _until(
-    presence: Presence, topic: str, wanted: set[object], *, within: float = 5.0
-) -> None:
-    async with asyncio.timeout(within):
-        while await seen(presence, topic) != wanted:
-            await asyncio.sleep(0.02)

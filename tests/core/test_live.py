@@ -5,7 +5,8 @@ import contextlib
 import gc
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,14 +16,14 @@ from tests.core.hub_peers import Client, channel, family, say, silent, soon
 from tests.people import Server
 from wealist.core import identity, live, live_socket
 from wealist.core.errors import Forbidden, TooMany, Unavailable
+from wealist.core.hub import Authorize
 from wealist.core.identity import Caller
 from wealist.core.live import Connection, Connections
 from wealist.core.live_stream import Stream
-from wealist.core.mint import TokenError
 
 
-def somebody(*, seconds: float = 1800, user_id: UUID | None = None) -> Caller:
-    return Caller(user_id or uuid4(), None, "t", "f", (), int(time.time() + seconds))
+def somebody(*, seconds: float = 1800, user_id: UUID | None = None, session: str = "f") -> Caller:
+    return Caller(user_id or uuid4(), None, "t", session, (), int(time.time() + seconds))
 
 
 class Store:
@@ -32,24 +33,21 @@ class Store:
         self.away = False
         self.ended: set[str] = set()
         self.asked: list[str] = []
-        self.inside = self.most_inside = 0
+        self.largest = 0
 
-    async def authenticate(self, token: str) -> None:
-        self.asked.append(token)
-        self.inside += 1
-        self.most_inside = max(self.most_inside, self.inside)
+    async def ended_among(self, sessions: Sequence[str]) -> set[str]:
+        self.asked += sessions
+        self.largest = max(self.largest, len(sessions))
         await asyncio.sleep(0.005)
-        self.inside -= 1
         if self.away:
             raise Unavailable("away")
-        if token in self.ended:
-            raise TokenError("AUTH006", "ended")
+        return self.ended & set(sessions)
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
-    monkeypatch.setattr(identity, "authenticate", made.authenticate)
+    monkeypatch.setattr(identity, "ended", made.ended_among)
     monkeypatch.setattr(live, "TICK", 0.1)
     return made
 
@@ -68,11 +66,12 @@ def task(work: Any) -> Iterator[None]:
 async def held(
     connections: Connections, count: int, caller: Caller | None = None
 ) -> AsyncIterator[list[Connection]]:
-    """Open connections, each with a token of its own."""
+    """Open connections, each of a session of its own."""
     with contextlib.ExitStack() as stack:
         made = []
         for number in range(count):
-            connection = connections.place("socket", caller or somebody(), f"token {number}")
+            mine = caller or somebody(session=f"session {number}")
+            connection = connections.place("socket", mine)
             stack.enter_context(connection)
             made.append(connection)
         await asyncio.gather(*(one.open(Client().outbox) for one in made))
@@ -111,6 +110,14 @@ class Knock:
         return str(self.sent)
 
 
+async def hold(knock: Any, caller: Caller, name: str, authorize: Authorize) -> None:
+    """Serve a socket that follows a channel."""
+    attend = partial(
+        live_socket.follow, channel=name, cursor=None, authorize=authorize, greeting=silent
+    )
+    await live_socket.serve(knock, caller, authorize=authorize, attend=attend)
+
+
 async def test_of_many_who_knock_at_once_only_so_many_get_in(server: Server, store: Store) -> None:
     async def slowly() -> None:
         await asyncio.sleep(0.02)
@@ -120,19 +127,7 @@ async def test_of_many_who_knock_at_once_only_so_many_get_in(server: Server, sto
     knocks = [Knock() for _ in range(most + 10)]
     name = channel()
     with family():
-        served = [
-            asyncio.create_task(
-                live_socket.serve(
-                    knock,  # type: ignore[arg-type]
-                    caller,
-                    "token",
-                    name,
-                    authorize=slowly,
-                    greeting=silent,
-                )
-            )
-            for knock in knocks
-        ]
+        served = [asyncio.create_task(hold(knock, caller, name, slowly)) for knock in knocks]
         await soon(lambda: live.connections().count == most)
         assert sum("accept" in knock.sent for knock in knocks) == most
         for knock in knocks:
@@ -160,16 +155,14 @@ async def test_who_may_not_listen_takes_no_place_and_hears_it_before_anything_is
         await stream(scope, Knock().receive, send)
     knock: Any = Knock()
     with pytest.raises(Forbidden):
-        await live_socket.serve(
-            knock, somebody(), "token", channel(), authorize=refuse, greeting=silent
-        )
+        await hold(knock, somebody(), channel(), refuse)
     assert (sent, knock.sent, live.connections()._users) == ([], [], {})
 
 
 async def test_a_place_is_free_again_after_its_connection(store: Store) -> None:
     connections, caller = Connections(2), somebody()
     async with held(connections, 2, caller):
-        with pytest.raises(TooMany), connections.place("stream", caller, "t"):
+        with pytest.raises(TooMany), connections.place("stream", caller):
             pass
         async with held(connections, 2):
             assert connections.count == 4
@@ -197,11 +190,7 @@ async def test_a_session_that_ends_during_the_handshake_ends_the_connection(
     knock: Any = Knock()
     name = channel()
     with family():
-        serving = asyncio.create_task(
-            live_socket.serve(
-                knock, caller, person.token, name, authorize=meanwhile, greeting=silent
-            )
-        )
+        serving = asyncio.create_task(hold(knock, caller, name, meanwhile))
         await soon(lambda: "4401" in knock.said, within=1)
         await say(name, 1)
         knock.gone.set()
@@ -213,11 +202,11 @@ async def test_a_connection_that_opens_while_the_server_stops_is_sent_elsewhere(
     store: Store,
 ) -> None:
     connections = Connections(5)
-    with connections.place("socket", somebody(), "token") as late:
+    with connections.place("socket", somebody()) as late:
         await connections.drain()
         await late.open(Client().outbox)
         assert code(late) == live.RESTART
-    with pytest.raises(Unavailable), connections.place("socket", somebody(), "token"):
+    with pytest.raises(Unavailable), connections.place("socket", somebody()):
         pass
 
 
@@ -255,13 +244,13 @@ async def test_every_token_is_looked_at_again_in_a_while_and_none_much_more_ofte
     connections = Connections(1)
     async with held(connections, 400):
         store.asked.clear()
-        store.most_inside = 0
+        store.largest = 0
         with task(connections._recheck()):
             await asyncio.sleep(1.6)
             assert len(set(store.asked)) == 400
             assert len(store.asked) < 800
             assert len(connections._suspects) <= 400
-    assert 1 < store.most_inside <= live.AT_ONCE
+    assert 1 < store.largest <= live.AT_ONCE
 
 
 async def test_after_a_gap_every_session_that_ended_is_found_however_long_the_store_is_away(
@@ -270,7 +259,7 @@ async def test_after_a_gap_every_session_that_ended_is_found_however_long_the_st
     connections = Connections(1)
     async with held(connections, 100) as made:
         store.away = True
-        store.ended = {"token 7", "token 99"}
+        store.ended = {"session 7", "session 99"}
         connections._suspect_all()
         connections._suspect_all()
         with task(connections._recheck()):

@@ -89,6 +89,7 @@ def test_every_mistake_gets_a_line_that_names_its_variable() -> None:
         ({"INTERNAL_API_KEY": "internal-secret-key"}, "INTERNAL_API_KEY"),
         ({"INTERNAL_API_KEY": "short"}, "INTERNAL_API_KEY"),
         ({"INTERNAL_API_KEY": ""}, "INTERNAL_API_KEY"),
+        ({"WEALIST_PUSH_PRIVATE_ADDRESSES": "true"}, "WEALIST_PUSH_PRIVATE_ADDRESSES"),
     ],
 )
 def test_production_refuses_what_is_fit_for_a_laptop_only(
@@ -131,6 +132,18 @@ def test_every_setting_is_documented_and_named_once() -> None:
         ({"WEALIST_PUBLIC_URL": "http:host"}, "WEALIST_PUBLIC_URL: not an http(s) address"),
         ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS: name each origin"),
         ({"OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER: OIDC_ISSUER and OIDC_CLIENT_ID need each other"),
+        ({"SMTP_URL": "smtp://mail"}, "WEALIST_MAIL_FROM: required with SMTP_URL"),
+        ({"WEALIST_MAIL_FROM": "me"}, "WEALIST_MAIL_FROM: must be an address or `Name <address>`"),
+        ({"WEALIST_MAIL_FROM": "a@b\nBcc: c@d"}, "WEALIST_MAIL_FROM: must be an address"),
+        (
+            {"WEALIST_VAPID_PRIVATE_KEY": "x", "WEALIST_VAPID_SUBJECT": "mailto:a@b"},
+            "WEALIST_VAPID_PRIVATE_KEY: must be a P-256 private key",
+        ),
+        (
+            {"WEALIST_VAPID_PRIVATE_KEY": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"},
+            "WEALIST_VAPID_SUBJECT: required with WEALIST_VAPID_PRIVATE_KEY",
+        ),
+        ({"WEALIST_VAPID_SUBJECT": "me"}, "WEALIST_VAPID_SUBJECT: must begin with mailto:"),
     ],
 )
 def test_a_mistake_is_told_in_words(given: dict[str, str], line: str) -> None:

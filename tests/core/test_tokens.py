@@ -186,3 +186,13 @@ async def test_an_exchange_that_races_with_a_logout_never_revives_the_family(
         )
         assert await session.ended()
         assert await session.exchange("1", "2") in (Reused(), Unknown())
+
+
+async def test_many_sessions_are_asked_about_at_once(store: TokenStore) -> None:
+    sessions = [await Session(store).start() for _ in range(50)]
+    gone = {one.family for one in sessions[::3]}
+    for family in gone:
+        await store.revoke_family(family)
+    families = [one.family for one in sessions]
+    assert await store.revoked_among([*families, "unknown"]) == gone | {"unknown"}
+    assert await store.revoked_among([]) == set()

@@ -11,8 +11,10 @@ import pytest
 import websockets
 
 from wealist import listener
+from wealist.core.quick import QUICK
 from wealist.core.settings import Settings
 from wealist.listener import Server, StartError, bind
+from wealist.socket_protocol import QUICK_SECONDS
 
 
 class App:
@@ -361,3 +363,59 @@ def test_a_host_that_is_not_this_machine_is_one_clear_line(host: str) -> None:
         bind(host, 0, "--port")
     assert host in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# --- sockets ---------------------------------------------------------------------------------
+
+
+class Quick:
+    """A socket whose handler has `hello` answered without being woken, and counts what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        scope["extensions"][QUICK]["register"](lambda data: b"hi" if data == b"hello" else None)
+        await send({"type": "websocket.send", "text": "ready"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            self.heard.append(message["text"])
+
+
+async def test_quick_answers_wake_nobody_and_whoever_hurries_is_heard_by_the_handler() -> None:
+    app = Quick()
+    async with served(app) as (_, address), websockets.connect(f"ws://{address}/") as client:
+        assert await client.recv() == "ready"
+        for text in ("hello", "hello", "other"):
+            await client.send(text)
+        assert await client.recv() == "hi"
+        async with asyncio.timeout(5):
+            while len(app.heard) < 2:
+                await asyncio.sleep(0.01)
+        assert app.heard == ["hello", "other"]
+        await asyncio.sleep(QUICK_SECONDS)
+        await client.send("hello")
+        assert await client.recv() == "hi"
+        assert app.heard == ["hello", "other"]
+
+
+async def test_only_who_is_silent_is_asked_whether_he_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener, "PING_SECONDS", 0.4)
+    async with served(App()) as (server, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(8):  # a masked text frame of one letter
+            writer.write(b"\x81\x81\0\0\0\0x")
+            await asyncio.sleep(0.15)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readexactly(1), 0.05)
+        asked = await asyncio.wait_for(reader.readexactly(6), 2)
+        assert asked[:2] == b"\x89\x04"  # a ping
+        writer.close()

@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from wealist.core.bus_local import Callback, Gap, Listeners, Undo
 from wealist.core.redis import guard
+from wealist.core.tasks import end
 
 START_SECONDS = 1.0
 """How long a starting process waits for the first connection before it goes on without."""
@@ -55,10 +56,8 @@ class RedisBus:
     async def close(self) -> None:
         """End all subscriptions and the connection."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            # Before Python 3.12 a `wait_for`, as in redis-py's connect, can swallow the first one.
-            task.cancel()
-            await asyncio.wait([task], timeout=0.2)
+        if task is not None:
+            await end(task)
         self._ready.clear()
         self._listeners = Listeners()
 

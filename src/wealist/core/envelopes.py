@@ -48,6 +48,13 @@ CODES: dict[str, dict[str, str]] = {
 }
 """Where a service's clients know a kind of error by another code."""
 
+SAYS_SUCCESS = ("/svc/noti/api/internal/", "/svc/noti/api/notifications/stream")
+"""Where noti's own envelope tells of a 401, too, and not the shared one (noti.md §1.1)."""
+
+SAYS_REQUEST = ("/svc/chat/api/chats/files/",)
+"""Where chat's own envelope tells the id of the request, too, and a bad body has a code and a
+sentence of its own (chat.md §1.2, §4.3)."""
+
 INTERNAL_ERROR = "something went wrong on our side; the request id helps us to find it"
 
 log = structlog.get_logger("wealist.errors")
@@ -80,14 +87,20 @@ def service_of(path: str) -> str:
 def render(error: BaseException, path: str, request_id: str) -> Rendered:
     """Status, headers and JSON body for `error`, in the envelope of the service of `path`."""
     known = translate(error)
+    if path.startswith(SAYS_REQUEST) and isinstance(known, Invalid) and not known.coded:
+        known = Invalid(f"Invalid request body: {known.message}", code=Invalid.kind)
     service = service_of(path)
     body = _body(known, service, request_id)
+    if known.status == 401 and path.startswith(SAYS_SUCCESS):
+        body = {"success": False, **body}
+    if path.startswith(SAYS_REQUEST):
+        body = {**body, "requestId": request_id}
     headers = {"content-type": "application/json", **known.headers}
     return Rendered(known.status, headers, msgspec.json.encode(body))
 
 
 def _body(error: AppError, service: str, request_id: str) -> dict[str, Any]:
-    code = CODES.get(service, {}).get(error.code, error.code)
+    code = error.code if error.coded else CODES.get(service, {}).get(error.code, error.code)
     if isinstance(error, TooMany):
         return {
             "error": "Too Many Requests",

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from wealist.core import smtp_url, vapid
 from wealist.core.settings import (
     Names,
     Secret,
@@ -22,7 +23,7 @@ from wealist.core.settings import (
     options,
     variables,
 )
-from wealist.core.text import is_web_address
+from wealist.core.text import is_mailbox, is_web_address
 
 _SYSTEM_USER = UUID(int=1)
 
@@ -145,6 +146,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.enable_test_auth and settings.test_auth_user_id == _SYSTEM_USER:
         yield "TEST_AUTH_USER_ID: this is the system's user; choose another id"
     yield from _bad_addresses(settings)
+    yield from _bad_outlets(settings)
 
 
 def _unfit_for_production(settings: Settings) -> Iterator[str]:
@@ -161,6 +163,31 @@ def _unfit_for_production(settings: Settings) -> Iterator[str]:
         yield "INTERNAL_API_KEY: required when ENV=prod"
     elif len(key) < 16 or key.reveal() == "internal-secret-key":
         yield "INTERNAL_API_KEY: at least 16 characters and not a published default"
+
+
+def _bad_outlets(settings: Settings) -> Iterator[str]:
+    if settings.smtp_url is not None:
+        try:
+            smtp_url.parse(settings.smtp_url.reveal())
+        except ValueError as error:
+            yield f"SMTP_URL: {error}"
+        if settings.mail_from is None:
+            yield "WEALIST_MAIL_FROM: required with SMTP_URL"
+    if settings.mail_from is not None and not is_mailbox(settings.mail_from):
+        shown = settings.mail_from
+        yield f"WEALIST_MAIL_FROM: must be an address or `Name <address>` (it is {shown!r})"
+    if settings.vapid_private_key is not None:
+        try:
+            vapid.private_key(settings.vapid_private_key.reveal())
+        except ValueError as error:
+            yield f"WEALIST_VAPID_PRIVATE_KEY: {error}"
+        if settings.vapid_subject is None:
+            yield "WEALIST_VAPID_SUBJECT: required with WEALIST_VAPID_PRIVATE_KEY"
+    subject = settings.vapid_subject
+    if subject is not None and not subject.startswith(("mailto:", "https://")):
+        yield f"WEALIST_VAPID_SUBJECT: must begin with mailto: or https:// (it is {subject!r})"
+    if settings.production and settings.push_private_addresses:
+        yield "WEALIST_PUSH_PRIVATE_ADDRESSES: refused when ENV=prod"
 
 
 def _bad_addresses(settings: Settings) -> Iterator[str]:

@@ -42,6 +42,8 @@ class AppError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code or self.kind
+        self.coded = code is not None
+        """Whether the contract names this code: services know others under codes of their own."""
         self.headers = headers or {}
         self.extra = extra or {}
 

@@ -101,6 +101,30 @@ def append(
     transaction.events.append(Pending(channel, kind, actor, msgspec.json.encode(payload), revokes))
 
 
+WRITE = """
+    WITH given AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $6::uuid[])
+            WITH ORDINALITY AS given (channel, type, actor, payload, revokes, place)
+    ), channel AS (
+        INSERT INTO core.channel AS c (name, top)
+        SELECT channel, count(*) FROM given GROUP BY channel ORDER BY channel
+        ON CONFLICT (name) DO UPDATE SET top = c.top + excluded.top
+        RETURNING id, name, top
+    ), inserted AS (
+        INSERT INTO core.event (channel_id, seq, type, actor_id, payload, mutation_id, at, revokes)
+        SELECT channel.id,
+            channel.top + 1 - row_number() OVER (PARTITION BY channel.id ORDER BY place DESC),
+            type, actor, payload::jsonb, $5, clock_timestamp(), revokes
+        FROM given JOIN channel ON channel.name = given.channel
+        ORDER BY place
+        RETURNING channel_id, seq, at
+    )
+    SELECT channel.name AS channel, seq, at, (SELECT epoch FROM core.installation) AS epoch
+    FROM inserted JOIN channel ON channel.id = inserted.channel_id
+    ORDER BY channel.name COLLATE "C", seq
+"""
+
+
 async def _write(transaction: db.Transaction) -> None:
     """Number and insert the transaction's events: one statement, however many there are."""
     pending: list[Pending] = transaction.events
@@ -108,29 +132,7 @@ async def _write(transaction: db.Transaction) -> None:
         return
     written = await db.fetch(
         _Written,
-        """
-        WITH given AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $6::uuid[])
-                WITH ORDINALITY AS given (channel, type, actor, payload, revokes, place)
-        ), channel AS (
-            INSERT INTO core.channel AS c (name, top)
-            SELECT channel, count(*) FROM given GROUP BY channel ORDER BY channel
-            ON CONFLICT (name) DO UPDATE SET top = c.top + excluded.top
-            RETURNING id, name, top
-        ), inserted AS (
-            INSERT INTO core.event
-                (channel_id, seq, type, actor_id, payload, mutation_id, at, revokes)
-            SELECT channel.id,
-                channel.top + 1 - row_number() OVER (PARTITION BY channel.id ORDER BY place DESC),
-                type, actor, payload::jsonb, $5, clock_timestamp(), revokes
-            FROM given JOIN channel ON channel.name = given.channel
-            ORDER BY place
-            RETURNING channel_id, seq, at
-        )
-        SELECT channel.name AS channel, seq, at, (SELECT epoch FROM core.installation) AS epoch
-        FROM inserted JOIN channel ON channel.id = inserted.channel_id
-        ORDER BY channel.name COLLATE "C", seq
-        """,
+        WRITE,
         [event.channel for event in pending],
         [event.type for event in pending],
         [event.actor for event in pending],

@@ -5,7 +5,7 @@ an event. Families without one have no live clients, so their events aren't anno
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -44,9 +44,19 @@ def parse(text: str) -> Cursor:
 class Frame:
     """One message to clients. `committed` is the wall clock at its commit, if it is new;
     `revokes` ends the connections of that user (nil: of everybody), see `events.append`; `size`
-    is in bytes."""
+    is in bytes; `name` is what kind of event it is, for streams that tell it beside the text."""
 
-    __slots__ = ("_stream", "committed", "epoch", "message", "revokes", "seq", "size", "text")
+    __slots__ = (
+        "_stream",
+        "committed",
+        "epoch",
+        "message",
+        "name",
+        "revokes",
+        "seq",
+        "size",
+        "text",
+    )
 
     def __init__(
         self,
@@ -55,26 +65,35 @@ class Frame:
         text: str,
         committed: float | None = None,
         revokes: UUID | None = None,
+        name: str = "",
     ) -> None:
         self.epoch = epoch
         self.seq = seq
         self.text = text
         self.committed = committed
         self.revokes = revokes
+        self.name = name
         self.size = len(text) if text.isascii() else len(text.encode())
         self.message = {"type": "websocket.send", "text": text}
         self._stream: bytes | None = None
 
-    @property
-    def stream(self) -> bytes:
-        """The frame as a server-sent event. JSON has no line breaks."""
-        if self._stream is None:
-            self._stream = f"id: {self.epoch}:{self.seq}\ndata: {self.text}\n\n".encode()
-        return self._stream
+    @classmethod
+    def raw(cls, stream: bytes) -> Self:
+        """A frame for streams only, which is these bytes."""
+        frame = cls("", 0, "")
+        frame._stream = stream
+        return frame
 
-    @stream.setter
-    def stream(self, data: bytes) -> None:
-        self._stream = data
+    def stream(self, *, named: bool = False) -> bytes:
+        """The frame as a server-sent event, with or without its name. JSON has no line breaks.
+
+        All streams of a channel ask in the same way, so it is made once.
+        """
+        if self._stream is None:
+            name = f"event: {self.name}\n" if named else ""
+            text = f"id: {self.epoch}:{self.seq}\n{name}data: {self.text}\n\n"
+            self._stream = text.encode()
+        return self._stream
 
 
 def family(channel: str) -> str:
@@ -85,29 +104,31 @@ def family(channel: str) -> str:
 def encode(event: Event, epoch: str, committed: float | None = None) -> Frame:
     """The frame of an event, in the shape of its channel's family."""
     text = shapes[family(event.channel)](event, epoch).decode()
-    return Frame(epoch, event.seq, text, committed, event.revokes)
+    return Frame(epoch, event.seq, text, committed, event.revokes, event.type)
 
 
 def control(kind: str, epoch: str, seq: int) -> Frame:
     """A frame of our own: `RESUMED`, after what was missed; `RESET`, read everything again."""
     text = msgspec.json.encode({"type": kind, "epoch": epoch, "seq": seq}).decode()
-    return Frame(epoch, seq, text)
+    return Frame(epoch, seq, text, name=kind.lower())
 
 
 def pack(frame: Frame) -> bytes:
     """A frame as it goes over the bus."""
-    head = f"{frame.epoch} {frame.seq} {frame.committed or 0:.6f} {frame.revokes or '-'}\n"
+    moment, revokes = frame.committed or 0, frame.revokes or "-"
+    head = f"{frame.epoch} {frame.seq} {moment:.6f} {revokes} {frame.name}\n"
     return (head + frame.text).encode()
 
 
 def unpack(data: bytes) -> Frame:
     """What `pack` was given."""
     head, _, text = data.partition(b"\n")
-    epoch, seq, committed, revokes = head.decode().split(" ")
+    epoch, seq, committed, revokes, name = head.decode().split(" ", 4)
     return Frame(
         epoch,
         int(seq),
         text.decode(),
         float(committed) or None,
         None if revokes == "-" else UUID(revokes),
+        name,
     )

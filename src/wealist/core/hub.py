@@ -22,18 +22,18 @@ from msgspec import Struct
 
 from wealist.core import bus, events, frames, live_metrics
 from wealist.core.bus import Bus, Undo
-from wealist.core.errors import Unavailable
+from wealist.core.bus_outgoing import Outgoing
 from wealist.core.events import Event
 from wealist.core.frames import Cursor, Frame
 from wealist.core.hub_channel import UNDECIDED, Channel, Listener
 from wealist.core.hub_watch import Pace, Watch, catch_up, read
+from wealist.core.tasks import end
 
 MOST_MISSED = 5000
 """A client that missed more reads everything again, which is faster."""
 BURST_BYTES = 128 << 10
 """Of one transaction and channel; what is beyond that is read from the log."""
 _QUEUE = 4096
-_BATCH = 256
 
 Authorize = Callable[[], Awaitable[None]]
 Greeting = Callable[[str, int], str | None]
@@ -58,23 +58,21 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._opening: dict[str, asyncio.Task[Undo]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
+        self._outgoing = Outgoing(to, _QUEUE, live_metrics.bus_dropped.inc)
         self._watch = Watch(self._channels, to, self._start, pace or Pace())
         self._undo: Undo | None = None
 
     def attach(self) -> None:
         """Begin to send what is announced, and to look after the channels."""
         self._undo = self._bus.on_gap(self._watch.hurry)
-        self._start(self._publish())
+        self._start(self._outgoing.run())
         self._start(self._watch.run())
 
     async def detach(self) -> None:
         """End; whoever listens still hears nothing more."""
         if self._undo is not None:
             self._undo()
-        for task in (*self._tasks, *self._opening.values()):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._opening.values(), return_exceptions=True)
+        await end(*self._tasks, *self._opening.values())
         self._channels.clear()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -102,24 +100,7 @@ class Hub:
             left -= frame.size
             if channel is not None:
                 channel.receive(frame)
-            try:
-                self._outgoing.put_nowait((topic, frames.pack(frame)))
-            except asyncio.QueueFull:
-                live_metrics.bus_dropped.inc()
-
-    async def _publish(self) -> None:
-        """Send what is announced, in order. What can't be sent is in the log."""
-        while True:
-            batch = [await self._outgoing.get()]
-            while len(batch) < _BATCH and not self._outgoing.empty():
-                batch.append(self._outgoing.get_nowait())
-            try:
-                await self._bus.publish_many(batch)
-            except Unavailable:
-                live_metrics.bus_dropped.inc(len(batch))
-            except Exception:
-                live_metrics.bus_dropped.inc(len(batch))
-                log.exception("the bus refused messages")
+            self._outgoing.put(topic, frames.pack(frame))  # what can't be sent is in the log
 
     # --- joining -----------------------------------------------------------------------------
 
@@ -131,8 +112,10 @@ class Hub:
         *,
         authorize: Authorize,
         greeting: Greeting,
+        quiet: bool = False,
     ) -> Joined:
-        """Let somebody listen: first what he missed since `cursor`, then what happens.
+        """Let somebody listen: first what he missed since `cursor`, then what happens; `quiet`
+        leaves out the frame between the two, for clients that don't know of cursors.
 
         `authorize` is called once the channel is followed, so that whatever takes the access away
         later is an event that this hub will see; what it raises is raised. Call `leave` at the
@@ -150,7 +133,7 @@ class Hub:
             if listener in channel.joining:
                 channel.joining[listener] = known
             await authorize()
-            joined = await self._resume(channel, listener, cursor, greeting)
+            joined = await self._resume(channel, listener, cursor, greeting, quiet=quiet)
         except BaseException:
             self.leave(name, listener)
             raise
@@ -186,7 +169,13 @@ class Hub:
         return undo
 
     async def _resume(
-        self, channel: Channel, listener: Listener, cursor: Cursor | None, greeting: Greeting
+        self,
+        channel: Channel,
+        listener: Listener,
+        cursor: Cursor | None,
+        greeting: Greeting,
+        *,
+        quiet: bool,
     ) -> Joined:
         if cursor is None:
             assert channel.last is not None
@@ -198,7 +187,7 @@ class Hub:
             found = await self._replay(channel, listener, cursor.seq)
         assert channel.last is not None
         kind, outcome = ("RESUMED", "resumed") if found else ("RESET", "reset")
-        frame = frames.control(kind, channel.epoch, channel.last)
+        frame = None if quiet else frames.control(kind, channel.epoch, channel.last)
         return _go_live(channel, listener, outcome, frame)
 
     async def _replay(self, channel: Channel, listener: Listener, seq: int) -> bool:

@@ -7,7 +7,7 @@ forgotten at once on all replicas; after a gap in the bus everything is asked ag
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic, time
 from typing import NamedTuple
 from uuid import UUID
@@ -117,6 +117,10 @@ class Verifier:
             self._remember(key, caller)
         return caller
 
+    async def ended(self, families: Sequence[str]) -> set[str]:
+        """Which of these sessions have ended, whose tokens were verified before."""
+        return await self._store.revoked_among(families)
+
     def _remember(self, key: bytes, caller: Caller) -> None:
         now = monotonic()
         self._drop(key)
@@ -199,6 +203,11 @@ def mint() -> Mint:
 async def authenticate(token: str) -> Caller:
     """The caller whom an access token proves; see `Verifier.authenticate`."""
     return await verifier().authenticate(token)
+
+
+async def ended(families: Sequence[str]) -> set[str]:
+    """Which sessions have ended; see `Verifier.ended`."""
+    return await verifier().ended(families)
 
 
 def sign(pair: Pair) -> Minted:

@@ -6,11 +6,11 @@ Close codes are the contract's with clients: they take 1000 as final and come ba
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import ceil
 from time import monotonic, time
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import structlog
@@ -20,18 +20,19 @@ from wealist.core.bus import Undo
 from wealist.core.errors import TooMany, Unavailable
 from wealist.core.hub_channel import RESTART
 from wealist.core.identity import Caller, Revocation
-from wealist.core.mint import LEEWAY_SECONDS, TokenError
+from wealist.core.mint import LEEWAY_SECONDS
 from wealist.core.outbox import Outbox
 from wealist.core.settings import Settings
 
 ABUSE = 1008
 TOO_LARGE = 1009
 SIGN_IN_AGAIN = 4401
+REPLACED = 4409
 
 RECHECK_SECONDS = 60.0
-"""How often a connection's token is looked at again, should a revocation not have been heard."""
-AT_ONCE = 32
-"""Tokens that are looked at concurrently."""
+"""How often a connection's session is looked at again, should its end not have been heard."""
+AT_ONCE = 100
+"""Sessions that are asked about together."""
 STALL_SECONDS = 10.0
 DRAIN_SECONDS = 3.0
 TICK = 1.0
@@ -39,17 +40,28 @@ TICK = 1.0
 log = structlog.get_logger("wealist.live")
 
 
+class Kind(NamedTuple):
+    """A kind of connections. Those with a `most` are counted by themselves: one more of a user
+    ends his oldest one, where others are refused. They outlive their token by `grace` seconds."""
+
+    name: str
+    most: int | None = None
+    grace: float = 0.0
+
+
 class Connection:
     """One connection, in whose block it is one of its user's; once it is `open`, it ends when its
     session does. `drop` ends it without a farewell."""
 
-    __slots__ = ("_among", "caller", "kind", "outbox", "task", "token")
+    __slots__ = ("_among", "_early", "caller", "expires_at", "kind", "outbox", "task")
 
-    def __init__(self, among: "Connections", kind: str, caller: Caller, token: str) -> None:
+    def __init__(self, among: "Connections", kind: Kind, caller: Caller) -> None:
         self._among = among
         self.kind = kind
         self.caller = caller
-        self.token = token
+        self.expires_at = caller.expires_at + LEEWAY_SECONDS + kind.grace
+        """When it ends if nothing else ends it before, in unix seconds."""
+        self._early: tuple[int, str] | None = None
         self.outbox: Outbox | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -65,12 +77,21 @@ class Connection:
         did meanwhile."""
         self.outbox = outbox
         self.task = asyncio.current_task()
+        if self._early is not None:
+            outbox.end(*self._early)
         await self._among.opened(self)
 
     def end(self, code: int, reason: str) -> None:
-        """Close it with a farewell; harmless before it is open, and when it has ended."""
+        """Close it with a farewell, as soon as it is open; harmless when it has ended."""
         if self.outbox is not None:
             self.outbox.end(code, reason)
+        elif self._early is None:
+            self._early = code, reason
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end has begun."""
+        return self._early is not None or (self.outbox is not None and self.outbox.code is not None)
 
     def drop(self) -> None:
         """The client takes nothing any more, not even a farewell."""
@@ -82,11 +103,12 @@ class Connection:
 
 
 class Connections:
-    """All of a process. `most` is how many one user may hold."""
+    """All of a process. `most` is how many one user may hold, of kinds without a limit of their
+    own."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._users: dict[UUID, set[Connection]] = {}
+        self._users: dict[UUID, dict[Connection, None]] = {}
         self._all: dict[Connection, Outbox] = {}
         self._suspects: dict[Connection, None] = {}
         self._draining = False
@@ -113,38 +135,43 @@ class Connections:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def place(self, kind: str, caller: Caller, token: str) -> Connection:
+    def place(self, kind: str | Kind, caller: Caller) -> Connection:
         """A connection for a `with` block, which raises `TooMany` if the caller holds as many as
         he may, and `Unavailable` when this server stops."""
-        return Connection(self, kind, caller, token)
+        return Connection(self, Kind(kind) if isinstance(kind, str) else kind, caller)
 
     def enter(self, connection: Connection) -> None:
         """Take a place, before anybody else can: nothing is awaited between look and grasp."""
         if self._draining:
             raise Unavailable("this server is stopping; come back at once", retry_after=1)
-        user_id = connection.caller.user_id
-        if len(self._users.get(user_id, ())) >= self._most:
+        mine = self._users.get(connection.caller.user_id, {})
+        most = connection.kind.most
+        if most is not None:
+            alike = [one for one in mine if one.kind == connection.kind and not one.ended]
+            for oldest in alike[: max(0, len(alike) - most + 1)]:
+                oldest.end(REPLACED, "you have opened newer ones")
+        elif sum(one.kind.most is None for one in mine) >= self._most:
             raise TooMany(f"you have {self._most} live connections here already", retry_after=30)
-        self._users.setdefault(user_id, set()).add(connection)
+        self._users.setdefault(connection.caller.user_id, mine)[connection] = None
 
     async def opened(self, connection: Connection) -> None:
         """Count it among the open ones, and look again at what may have changed meanwhile."""
         assert connection.outbox is not None
         self._all[connection] = connection.outbox
-        live_metrics.connections.labels(connection.kind).inc()
+        live_metrics.connections.labels(connection.kind.name).inc()
         if self._draining:
             connection.end(RESTART, "this server stops; come back with your cursor")
         else:
-            await self._verify(connection)
+            await self._verify([connection])
 
     def leave(self, connection: Connection) -> None:
         """Give its place back."""
         if self._all.pop(connection, None) is not None:
-            live_metrics.connections.labels(connection.kind).dec()
+            live_metrics.connections.labels(connection.kind.name).dec()
         self._suspects.pop(connection, None)
         user_id = connection.caller.user_id
         mine = self._users[user_id]
-        mine.discard(connection)
+        mine.pop(connection, None)
         if not mine:
             del self._users[user_id]
 
@@ -165,7 +192,7 @@ class Connections:
             connection.end(SIGN_IN_AGAIN, "the session has ended")
 
     def _suspect_all(self) -> None:
-        """Revocations may have been missed: ask about every token soon."""
+        """Revocations may have been missed: ask about every session soon."""
         self._suspects |= dict.fromkeys(self._all)
 
     async def _tick(self) -> None:
@@ -175,15 +202,15 @@ class Connections:
 
     def _look(self) -> None:
         """End those whose token has expired, drop those who take nothing."""
-        moment, expired = monotonic(), time() - LEEWAY_SECONDS
+        moment, today = monotonic(), time()
         for connection, outbox in tuple(self._all.items()):
-            if connection.caller.expires_at <= expired:
+            if connection.expires_at <= today:
                 outbox.end(SIGN_IN_AGAIN, "the token has expired")
-            if outbox.stalled(moment, STALL_SECONDS):
+            if moment - outbox.since > STALL_SECONDS:
                 connection.drop()
 
     async def _recheck(self) -> None:
-        """Ask about tokens: suspects at once, and all of them within a minute."""
+        """Ask about sessions: suspects at once, and all of them within a minute."""
         due = 0.0
         while True:
             now = monotonic()
@@ -198,26 +225,25 @@ class Connections:
         batch = list(islice(self._suspects, AT_ONCE))
         for connection in batch:
             del self._suspects[connection]
-        return all(await asyncio.gather(*(self._verify(connection) for connection in batch)))
+        return await self._verify(batch)
 
     def _suspect_some(self, share: int) -> None:
         for connection in list(islice(self._all, share)):
             self._all[connection] = self._all.pop(connection)  # to the end of the line
             self._suspects[connection] = None
 
-    async def _verify(self, connection: Connection) -> bool:
-        """End a connection whose session has ended; False while nobody can tell."""
-        if connection.outbox is not None and connection.outbox.code is not None:
+    async def _verify(self, connections: Sequence[Connection]) -> bool:
+        """End those whose session has ended; False while nobody can tell."""
+        families = {one.caller.family or "" for one in connections if not one.ended}
+        if not families:
             return True
         try:
-            await identity.authenticate(connection.token)
-        except TokenError:
-            connection.end(SIGN_IN_AGAIN, "the session has ended")
+            ended = await identity.ended(list(families))
         except Exception as error:
-            log.debug("a token can't be checked", error=f"{type(error).__name__}: {error}")
-            if connection in self._all:
-                self._suspects[connection] = None
+            log.debug("sessions can't be checked", error=f"{type(error).__name__}: {error}")
+            self._suspects |= dict.fromkeys(one for one in connections if one in self._all)
             return False
+        self._end([one for one in connections if (one.caller.family or "") in ended])
         return True
 
     async def drain(self) -> None:

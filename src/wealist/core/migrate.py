@@ -17,7 +17,7 @@ from wealist.core import db
 from wealist.core.errors import Unavailable
 from wealist.core.settings import Settings
 
-APPS = ("core", "user", "board")
+APPS = ("core", "user", "noti", "board", "chat")
 """Apps with tables, in the order in which their migrations run."""
 
 LOCK = 0x7EA115

@@ -61,8 +61,8 @@ _SAID = {
 """What each error means, on whatever route."""
 
 _IDEMPOTENCY = "Makes it safe to repeat this: it is carried out once, and answered alike each time."
-_NOT_IDS = frozenset({"assigneeId"})
-"""Query parameters that take words beside an id."""
+_NOT_IDS = frozenset({"assigneeId", "lastEventId"})
+"""Query parameters that take something else than an id, or words beside one."""
 
 
 class Problem(Struct):

@@ -7,6 +7,7 @@ with his cursor; nothing is ever left out in silence.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from math import inf
 from time import monotonic
 from uuid import UUID
 
@@ -38,24 +39,38 @@ class Outbox:
         "_close",
         "_queue",
         "_reason",
-        "_since",
         "_task",
         "_write",
         "code",
+        "confirmed",
+        "heard",
+        "left",
+        "sent",
+        "since",
         "user_id",
+        "written",
     )
 
     def __init__(self, user_id: UUID, write: Write, close: Close) -> None:
         self.user_id = user_id
         self.code: int | None = None
         """Why it ended, as a close code; None while it is open."""
+        self.left: int | None = None
+        """The client's own close code, once it has left; 1005 or 1006 stand for none."""
+        self.sent = 0
+        """The seq of the last event that was written; not all of it need have arrived."""
+        self.written = self.heard = 0
+        """Frames to the client, and from it."""
+        self.confirmed = 0
+        """The seq of the last event that was written before the client last said something."""
         self._write = write
         self._close = close
         self._reason = ""
         self._queue: deque[Frame] | None = None
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
-        self._since = 0.0
+        self.since = inf
+        """When the client last took something of what waits for it; infinite while nothing does."""
 
     def push(self, frame: Frame) -> None:
         """Send a frame after those before it. Too many waiting ones end the connection."""
@@ -71,8 +86,18 @@ class Outbox:
         queue.append(frame)
         self._bytes += frame.size
         if self._task is None:
-            self._since = monotonic()
+            self.since = monotonic()
             self._task = asyncio.create_task(self._run(queue))
+
+    def hear(self) -> None:
+        """The client has said something, so most likely it has what was written before."""
+        self.heard += 1
+        self.confirmed = self.sent
+
+    def whisper(self, frame: Frame) -> None:
+        """Send a frame that may be left out: when more waits than the client soon takes."""
+        if len(self._queue or ()) <= ROOM_FRAMES and self._bytes <= ROOM_BYTES:
+            self.push(frame)
 
     def end(self, code: int, reason: str, *, after: bool = False) -> None:
         """Close without sending what waits, or `after` it; the first call counts."""
@@ -83,7 +108,7 @@ class Outbox:
         if self._queue is not None and not after:
             self._queue.clear()
         if self._task is None:
-            self._since = monotonic()
+            self.since = monotonic()
             self._task = asyncio.create_task(self._run(deque()))
 
     async def room(self) -> None:
@@ -92,11 +117,6 @@ class Outbox:
             len(self._queue or ()) > ROOM_FRAMES or self._bytes > ROOM_BYTES
         ):
             await asyncio.sleep(0.01)
-
-    def stalled(self, now: float, seconds: float) -> bool:
-        """Whether the client hasn't taken a frame, or left after the farewell, for so long."""
-        waits = self._task is not None or self.code is not None
-        return waits and now - self._since > seconds
 
     async def finish(self) -> None:
         """The connection is over: nothing is written any more, not even a farewell."""
@@ -113,7 +133,9 @@ class Outbox:
                 frame = queue.popleft()
                 self._bytes -= frame.size
                 await self._write(frame)
-                self._since = monotonic()
+                self.since = monotonic()
+                self.sent = frame.seq or self.sent
+                self.written += 1
             if self.code:
                 await self._close(self.code, self._reason)
         except Exception as error:  # the client has gone; its reader notices, too
@@ -123,5 +145,6 @@ class Outbox:
         if self.code is None:
             self._queue = None
             self._bytes = 0
+            self.since = inf
         else:
-            self._since = monotonic()
+            self.since = monotonic()

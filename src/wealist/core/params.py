@@ -16,6 +16,14 @@ Me: TypeAlias = NamedDependency[Caller]
 IfMatch: TypeAlias = NamedDependency[int | None]
 """The version that `If-Match` names. Name the parameter `if_match`."""
 
+Known: TypeAlias = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-None-Match", description="The ETag of what the client has; 304 if it is the same."
+    ),
+]
+"""The header of that name, for `versions.unless_known`. Its default is None."""
+
 WorkspaceId: TypeAlias = Annotated[
     str | None,
     HeaderParameter(name="X-Workspace-Id", description="A workspace's id; nil: everywhere else."),

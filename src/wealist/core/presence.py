@@ -1,67 +1,69 @@
-"""Who is somewhere at the moment, on all replicas: one entry a connection, each with its expiry.
+"""Who is somewhere at the moment, on all replicas: a set for each place, of users and processes.
 
-A second tab keeps its user there when the first closes; what a crashed replica has left behind is
-over after 75 seconds. With Redis entries are members of a sorted set, scored by their expiry;
-without it, or while it is away, only this process is known.
+An entry is added with the first connection of a user that a process has in a place, and removed
+with the last, so several tabs are one and idling costs nothing. What a process that died has left
+behind doesn't count (`core.replicas`), and whoever reads it removes it. Without Redis, or while it
+is away, only this process is known.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from itertools import count
-from time import time
+from collections.abc import Iterable, Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
-from redis.asyncio import Redis
 
-from wealist.core import bus, redis
-from wealist.core.bus import Undo
+from wealist.core import redis, replicas
 from wealist.core.errors import Unavailable
+from wealist.core.replicas import KEY, LIVING, RETRY_SECONDS, Replicas, rest
+from wealist.core.tasks import end
 
-LIFE_SECONDS = 75.0
-REFRESH_SECONDS = 25.0
+KEPT_SECONDS = 24 * 3600
+"""When Redis forgets a place of which nobody has told for so long, and nobody has asked."""
 _CHUNK = 500
+
+_ONLINE = f"""{LIVING}
+local alive, found, left = {{}}, {{}}, {{}}
+for _, process in ipairs(living(KEYS[1])) do alive[process] = true end
+for _, entry in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  if alive[entry:sub(38)] then found[#found + 1] = entry:sub(1, 36)
+  else left[#left + 1] = entry end
+end
+for first = 1, #left, 1000 do
+  redis.call('SREM', KEYS[2], unpack(left, first, math.min(first + 999, #left)))
+end
+return found
+"""
+# Atomic: what a process tells again when it turns out to be alive must not be taken for old.
 
 log = structlog.get_logger("wealist.presence")
 
 
 class Presence:
-    """The entries of this process, and the view over all. `life` is in seconds."""
+    """Who is where in this process, and the view over all."""
 
-    def __init__(
-        self,
-        client: Redis | None,
-        *,
-        life: float = LIFE_SECONDS,
-        refresh: float = REFRESH_SECONDS,
-    ) -> None:
-        self._client = client
-        self._life, self._refresh = life, refresh
-        self._process = uuid4().hex[:12]
-        self._numbers = count()
-        self._here: dict[str, dict[str, UUID]] = {}
-        self._changed: dict[tuple[str, str], bool] = {}
+    def __init__(self, peers: Replicas) -> None:
+        self._client, self._process = peers.client, peers.process
+        self._here: dict[str, dict[UUID, int]] = {}
+        self._changed: set[tuple[str, UUID]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._undo: Undo | None = None
+        if self._client is not None:
+            self._online = self._client.register_script(_ONLINE)
+            peers.on_lost.append(self._tell_all)
 
     def start(self) -> None:
         """Begin to tell the other replicas."""
         if self._client is not None:
-            self._undo = bus.current().on_gap(self._tell_all)
             self._task = asyncio.create_task(self._run(), name="presence")
 
     async def stop(self) -> None:
         """Take back all entries of this process, and end."""
-        if self._undo is not None:
-            self._undo()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            for topic, entries in self._here.items():
-                self._changed |= {(topic, entry): False for entry in entries}
+            await end(self._task)
+            self._tell_all()
+            self._here = {}
             with contextlib.suppress(Unavailable, TimeoutError):
                 async with asyncio.timeout(1):
                     await self._send()
@@ -69,51 +71,49 @@ class Presence:
     @contextlib.contextmanager
     def on(self, topic: str, user_id: UUID) -> Iterator[None]:
         """The user is there as long as the block lasts."""
-        entry = f"{user_id}:{self._process}:{next(self._numbers)}"
-        self._here.setdefault(topic, {})[entry] = user_id
-        self._change(topic, entry, there=True)
+        users = self._here.setdefault(topic, {})
+        users[user_id] = users.get(user_id, 0) + 1
+        if users[user_id] == 1:
+            self._change(topic, user_id)
         try:
             yield
         finally:
-            entries = self._here[topic]
-            del entries[entry]
-            if not entries:
-                del self._here[topic]
-            self._change(topic, entry, there=False)
+            users[user_id] -= 1
+            if not users[user_id]:
+                del users[user_id]
+                if not users and self._here.get(topic) is users:
+                    del self._here[topic]
+                self._change(topic, user_id)
 
     async def online(self, topic: str) -> list[UUID]:
-        """Who is there, each once, in the order of the ids."""
-        found = set(self._here.get(topic, {}).values())
+        """Who is there, each once, in the order of the ids. One command."""
+        found = set(self._here.get(topic, ()))
         if self._client is not None:
             try:
                 async with redis.guard():
-                    entries: Any = await self._client.zrangebyscore(_key(topic), time(), "+inf")
-                found |= {UUID(bytes(entry)[:36].decode()) for entry in entries}
+                    users: Any = await self._online(keys=[KEY, _key(topic)])
+                found |= {UUID(user.decode()) for user in users}
             except Unavailable:
                 log.debug("presence of other replicas is unknown")
         return sorted(found)
 
-    def _change(self, topic: str, entry: str, *, there: bool) -> None:
+    def _change(self, topic: str, user_id: UUID) -> None:
         if self._client is not None:
-            self._changed[topic, entry] = there
+            self._changed.add((topic, user_id))
             self._wake.set()
 
     def _tell_all(self) -> None:
-        for topic, entries in self._here.items():
-            for entry in entries:
-                self._changed[topic, entry] = True
+        self._changed |= {(topic, user) for topic, users in self._here.items() for user in users}
         self._wake.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._refresh
+        due = loop.time() + KEPT_SECONDS / 4
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, due - loop.time()))
+            await rest(self._wake, RETRY_SECONDS if self._changed else due - loop.time())
             if loop.time() >= due:
                 self._tell_all()
-                due = loop.time() + self._refresh
-            self._wake.clear()
+                due = loop.time() + KEPT_SECONDS / 4
             try:
                 await self._send()
             except Unavailable:
@@ -122,39 +122,44 @@ class Presence:
                 log.exception("presence failed")
 
     async def _send(self) -> None:
-        """Tell Redis what has changed. What can't be told now is told at the next refresh."""
-        assert self._client is not None
-        changed, self._changed = list(self._changed.items()), {}
-        now = time()
+        """Tell Redis what has changed, a chunk at a time; what fails stays to be told."""
+        changed, self._changed = list(self._changed), set()
         for start in range(0, len(changed), _CHUNK):
-            async with redis.guard(), self._client.pipeline(transaction=False) as pipeline:
-                for (topic, entry), there in changed[start : start + _CHUNK]:
-                    key = _key(topic)
-                    if there:
-                        pipeline.zadd(key, {entry: now + self._life})
-                        pipeline.expire(key, int(self._life) + 1)
-                    else:
-                        pipeline.zrem(key, entry)
-                    pipeline.zremrangebyscore(key, "-inf", now)
-                await pipeline.execute()
+            try:
+                await self._send_some(changed[start : start + _CHUNK])
+            except BaseException:
+                self._changed.update(changed[start:])
+                raise
+
+    async def _send_some(self, changed: Iterable[tuple[str, UUID]]) -> None:
+        assert self._client is not None
+        async with redis.guard(), self._client.pipeline(transaction=False) as pipeline:
+            for topic, user_id in changed:
+                key, entry = _key(topic), f"{user_id}:{self._process}"
+                if user_id in self._here.get(topic, ()):
+                    pipeline.sadd(key, entry)
+                    pipeline.expire(key, KEPT_SECONDS)
+                else:
+                    pipeline.srem(key, entry)
+            await pipeline.execute()
 
 
 def _key(topic: str) -> str:
-    return f"presence:{topic}"
+    return f"presence:on:{topic}"
 
 
 _presence: Presence | None = None
 
 
 def open() -> None:  # noqa: A001
-    """Begin: after Redis and the bus."""
+    """Begin: after `core.replicas`."""
     global _presence
-    _presence = Presence(redis.client())
+    _presence = Presence(replicas.current())
     _presence.start()
 
 
 async def close() -> None:
-    """End it; before Redis."""
+    """End it; before `core.replicas`."""
     global _presence
     closing, _presence = _presence, None
     if closing is not None:

@@ -128,6 +128,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     event_retention_days: Annotated[
         int, _env("WEALIST_EVENT_RETENTION_DAYS", "Days the event log keeps.", ge=1, le=3650)
     ] = 30
+    notification_days: Annotated[
+        int,
+        _env("WEALIST_NOTIFICATION_DAYS", "Days notifications are kept once read.", ge=1, le=3650),
+    ] = 30
     migrate_on_start: Annotated[
         bool | None,
         _env(
@@ -254,6 +258,41 @@ class Settings(Struct, frozen=True, kw_only=True):
         "loadtest@wealist.co.kr"
     )
 
+    # --- mail and push -----------------------------------------------------------------------
+    smtp_url: Annotated[
+        Secret | None,
+        _env(
+            "SMTP_URL",
+            "Mail server, `smtp://user:password@host:587` (STARTTLS, unless `?starttls=off`) or"
+            " `smtps://…`. Unset: no e-mail.",
+        ),
+    ] = None
+    mail_from: Annotated[
+        str | None,
+        _env("WEALIST_MAIL_FROM", "Sender of our e-mail, `Name <address>`; needed by SMTP_URL."),
+    ] = None
+    vapid_private_key: Annotated[
+        Secret | None,
+        _env(
+            "WEALIST_VAPID_PRIVATE_KEY",
+            "P-256 key for web push, PEM or 32 bytes in base64. Unset: no web push.",
+        ),
+    ] = None
+    vapid_subject: Annotated[
+        str | None,
+        _env(
+            "WEALIST_VAPID_SUBJECT",
+            "Whom push services can reach, `mailto:` or `https:`; needed by the key.",
+        ),
+    ] = None
+    push_private_addresses: Annotated[
+        bool,
+        _env(
+            "WEALIST_PUSH_PRIVATE_ADDRESSES",
+            "Let push subscriptions lead into the own network, and to http; for tests.",
+        ),
+    ] = False
+
     # --- limits ------------------------------------------------------------------------------
     rate_limit_enabled: Annotated[
         bool | None,
@@ -269,6 +308,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         _env("WEALIST_SOCKETS_PER_USER", "Live connections of one user to one replica.", ge=1),
     ] = 20
+    bells_per_user: Annotated[
+        int,
+        _env(
+            "WEALIST_BELLS_PER_USER",
+            "Streams of notifications of one user to one replica; the oldest ends for one more.",
+            ge=1,
+        ),
+    ] = 10
 
     # --- telemetry ---------------------------------------------------------------------------
     otlp_endpoint: Annotated[

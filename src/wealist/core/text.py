@@ -1,6 +1,7 @@
 """Text that people type: measured; names are trimmed, too, and free of control characters."""
 
 import re
+from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from wealist.core.errors import Invalid
@@ -30,6 +31,8 @@ def verbatim(text: str, *, field: str, least: int = 0, most: int) -> str:
     """Text as it was typed, of `least` to `most` characters. Raises `Invalid` naming `field`."""
     if not least <= len(text) <= most:
         raise Invalid(f"must have {least} to {most} characters", field=field)
+    if "\0" in text:
+        raise Invalid("must not contain NUL characters", field=field)
     return text
 
 
@@ -49,6 +52,13 @@ def is_web_address(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether a text is one e-mail address, alone or as `Name <address>`."""
+    _, address = parseaddr(text)
+    local, _, host = address.rpartition("@")
+    return bool(local and host) and text.isprintable() and address.isascii() and " " not in address
 
 
 def like(text: str) -> str:

@@ -10,6 +10,7 @@ Tokens themselves are never stored, only what they were minted from: the same cl
 the same key are the same bytes (RS256 is deterministic).
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -54,6 +55,9 @@ class TokenStore(Protocol):
 
     async def revoked(self, family: str) -> bool:
         """Whether tokens of this family don't count: it has ended, or is not known."""
+
+    async def revoked_among(self, families: Sequence[str]) -> set[str]:
+        """The same of many families, in one round trip."""
 
     async def revoke_family(self, family: str) -> None:
         """End a family; harmless when it has ended or is not known."""

@@ -8,7 +8,7 @@ doesn't.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -117,6 +117,9 @@ class LocalTokenStore:
                 "SELECT live FROM family WHERE id = ? AND expires > ?", (family, time.time())
             ).fetchone()
         return row is None or not row[0]
+
+    async def revoked_among(self, families: Sequence[str]) -> set[str]:
+        return {family for family in families if await self.revoked(family)}
 
     async def revoke_family(self, family: str) -> None:
         with self._transaction() as db:

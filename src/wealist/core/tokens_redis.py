@@ -8,6 +8,7 @@ Redis must not evict keys (`maxmemory-policy noeviction`). Where it does, people
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -109,6 +110,13 @@ class RedisTokenStore:
         async with guard():
             live: Any = await self._client.hget(_family(family), "live")
         return bool(live != b"1")
+
+    async def revoked_among(self, families: Sequence[str]) -> set[str]:
+        async with guard(), self._client.pipeline(transaction=False) as pipeline:
+            for family in families:
+                pipeline.hget(_family(family), "live")
+            found: list[Any] = await pipeline.execute()
+        return {family for family, live in zip(families, found, strict=True) if live != b"1"}
 
     async def revoke_family(self, family: str) -> None:
         async with guard():
