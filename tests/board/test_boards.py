@@ -257,6 +257,10 @@ async def test_each_person_is_told_once_and_the_actor_never(team: Team) -> None:
     await call(team.bob, "PUT", f"{path}/move", team.moving("in_progress"))
     assert (await kinds(team.ann))[-1] == "BOARD_UPDATED"
     assert len(await kinds(team.bob)) == 2
+    # The author, whom the card doesn't concern otherwise, hears of its stage.
+    last = (await told(team.owner))[-1]
+    assert last["type"] == "BOARD_STATUS_CHANGED"
+    assert (last["metadata"]["oldStatus"], last["metadata"]["newStatus"]) == ("대기", "진행중")
     last = (await told(team.ann))[-1]
     assert last["metadata"]["changes"] == [
         {"field": "stage", "oldValue": "대기", "newValue": "진행중"}

@@ -9,12 +9,12 @@ from msgspec import Raw, Struct
 from wealist.board import access, board_queries, boards, dates, edits, ranks, trash, values
 from wealist.board.access import NO_BOARD, Place
 from wealist.board.live_wire import Activity
-from wealist.board.pages import Page, Window
 from wealist.board.values import Schema
 from wealist.board.wire import Board, Change
 from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
+from wealist.core.pages import Page, Window
 
 UNDOABLE = (
     "board.updated",

@@ -5,7 +5,7 @@ from litestar.params import FromPath, JSONBody
 
 from wealist.board import activities, boards, checklist, moves, search, trash
 from wealist.board.live_wire import Activity
-from wealist.board.pages import Limit, Window, paged
+from wealist.board.pages import paged
 from wealist.board.wire import (
     Board,
     BoardChange,
@@ -17,6 +17,7 @@ from wealist.board.wire import (
     NewBoard,
     NewItem,
 )
+from wealist.core.pages import Limit, Window
 from wealist.core.params import IfMatch, Me, Text, uuid
 from wealist.core.wire import Data, Done, answer
 

@@ -72,7 +72,7 @@ async def create_board(caller: Caller, new: NewBoard) -> Board:
             await attachments.replace(caller, place, "BOARD", board.id, files)
             board.attachments = (await board_queries.files_of("BOARD", [board.id]))[board.id]
         feed.tell(project_id, "BOARD_CREATED", board, actor=caller.user_id)
-        _notify_created(caller, place, board)
+        edits.notify_created(board, place, actor=caller.user_id)
         db.after_commit(metrics.count, "board_service_board_created_total")
     return board
 
@@ -158,15 +158,6 @@ async def _insert(
         await edits.replace_participants(board.id, [], board.participant_ids)
     await feed.record_board(board, "board.created", actor=caller.user_id)
     return board
-
-
-def _notify_created(caller: Caller, place: Place, board: Board) -> None:
-    assigned = [board.assignee_id] if board.assignee_id is not None else []
-    others = [one for one in board.participant_ids if one not in assigned]
-    for kind, targets in (("BOARD_ASSIGNED", assigned), ("BOARD_PARTICIPANT_ADDED", others)):
-        feed.notify(
-            kind, targets, place, actor=caller.user_id, board_id=board.id, title=board.title
-        )
 
 
 async def view_board(caller: Caller, board_id: UUID) -> BoardDetail:

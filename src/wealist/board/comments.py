@@ -9,6 +9,7 @@ from wealist.core import db
 from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
+from wealist.core.mentions import mentioned
 from wealist.core.text import verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
@@ -68,19 +69,30 @@ async def _read(comment_id: UUID) -> Comment:
 
 
 async def _tell_people(caller: Caller, place: Place, comment: Comment) -> None:
+    """Tell those who are mentioned so, and of the others those whom the card concerns."""
     board = await board_queries.board(comment.board_id)
     assert board is not None
+    named = mentioned(comment.content)
+    _notify("COMMENT_MENTIONED", named, place, comment, board.title, actor=caller.user_id)
+    others = edits.people_of(board) - named
+    _notify("BOARD_COMMENT_ADDED", others, place, comment, board.title, actor=caller.user_id)
+    await _record(place, "comment.created", None, comment, board.title, actor=caller.user_id)
+
+
+def _notify(
+    kind: str, targets: set[UUID], place: Place, comment: Comment, title: str, *, actor: UUID
+) -> None:
     feed.notify(
-        "BOARD_COMMENT_ADDED",
-        edits.people_of(board),
+        kind,
+        targets,
         place,
-        actor=caller.user_id,
-        board_id=board.id,
-        title=board.title,
+        actor=actor,
+        board_id=comment.board_id,
+        title=title,
+        boardId=comment.board_id,
         commentId=comment.comment_id,
         commentPreview=_short(comment),
     )
-    await _record(place, "comment.created", None, comment, board.title, actor=caller.user_id)
 
 
 def _short(comment: Comment) -> str:
@@ -125,6 +137,8 @@ async def change_comment(
         comment = await _read(comment_id)
         feed.tell(place.project_id, "COMMENT_UPDATED", comment, actor=caller.user_id)
         title = await _title(old.board_id)
+        named = mentioned(comment.content) - mentioned(old.content)
+        _notify("COMMENT_MENTIONED", named, place, comment, title, actor=caller.user_id)
         await _record(place, "comment.updated", old, comment, title, actor=caller.user_id)
     return comment
 

@@ -18,6 +18,7 @@ from wealist.board.board_queries import is_late
 from wealist.board.wire import Board, BoardMoved, Change
 from wealist.core import db
 from wealist.core.ids import uuid7
+from wealist.core.mentions import mentioned
 from wealist.core.wire import now
 
 NAMES = {
@@ -190,6 +191,9 @@ def notify(edit: Edit, board: Board, place: Place, label: Label, *, actor: UUID)
     joined = [one for one in new.participant_ids if one not in old.participant_ids]
     _notify("BOARD_PARTICIPANT_ADDED", set(joined) - told, place, board, actor)
     told |= set(joined)
+    named = mentioned(new.content) - mentioned(old.content) - told
+    _notify("TASK_MENTIONED", named, place, board, actor)
+    told |= named
     changes = [
         _notified(change, label)
         for change in edit.changes
@@ -197,6 +201,22 @@ def notify(edit: Edit, board: Board, place: Place, label: Label, *, actor: UUID)
     ]
     if changes:
         _notify("BOARD_UPDATED", people_of(new) - told, place, board, actor, changes=changes)
+        told |= people_of(new)
+    for stage in (change for change in changes if change["field"] == "stage"):
+        words = {"oldStatus": stage["oldValue"], "newStatus": stage["newValue"]}
+        _notify("BOARD_STATUS_CHANGED", {new.author_id} - told, place, board, actor, **words)
+
+
+def notify_created(board: Board, place: Place, *, actor: UUID) -> None:
+    """Tell the people of a new card, each of them once (contract: board.md §8)."""
+    told: set[UUID] = set()
+    for kind, people in (
+        ("BOARD_ASSIGNED", {board.assignee_id} if board.assignee_id is not None else set()),
+        ("BOARD_PARTICIPANT_ADDED", set(board.participant_ids)),
+        ("TASK_MENTIONED", mentioned(board.content)),
+    ):
+        _notify(kind, people - told, place, board, actor)
+        told |= people
 
 
 def people_of(board: Board) -> set[UUID]:

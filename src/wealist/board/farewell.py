@@ -6,7 +6,7 @@ Called inside the transaction of that change, which holds the workspace's row.
 from datetime import datetime
 from uuid import UUID
 
-from wealist.board import attachments, feed, members, project_queries, projects
+from wealist.board import attachments, feed, hooks, members, project_queries, projects
 from wealist.board.project_wire import PersonLeft
 from wealist.board.wire import Change
 from wealist.core import db
@@ -158,6 +158,8 @@ async def _new_owners(workspace_id: UUID, ids: list[UUID], *, actor: UUID) -> No
     for member in await project_queries.owners(workspace_id, ids):
         kind = "MEMBER_ADDED" if member.project_id in (seated or ()) else "MEMBER_UPDATED"
         feed.tell(member.project_id, kind, member, actor=actor)
+        if kind == "MEMBER_ADDED":
+            await hooks.member_come(member.project_id, member.user_id, actor)
     for project in await project_queries.these(workspace_id, ids):
         feed.tell_project(project, actor=actor)
 

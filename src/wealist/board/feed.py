@@ -183,6 +183,22 @@ def notify(
     )
 
 
+def notify_project(
+    kind: str, targets: Iterable[UUID], place: Place, *, actor: UUID, **metadata: Any
+) -> None:
+    """Hand a notification about a project over; the actor gets none."""
+    noti.notify(
+        kind,
+        targets,
+        actor=actor,
+        workspace_id=place.workspace_id,
+        resource_type="project",
+        resource_id=place.project_id,
+        resource_name=place.project_name,
+        metadata={"projectId": place.project_id, "projectName": place.project_name, **metadata},
+    )
+
+
 def tell_workspace(workspace_id: UUID, kind: str, payload: Struct, *, actor: UUID) -> None:
     """Append an event to the workspace's channel: its list of projects has changed."""
     events.append(user.workspace_channel(workspace_id), kind, payload, actor=actor)

@@ -40,6 +40,8 @@ async def ask_to_join(caller: Caller, project_id: UUID) -> JoinRequest:
             )
         request = await _read(place.workspace_id, request_id)
         feed.tell_requests(project_id, "join_request.created", request, actor=caller.user_id)
+        heads = await project_queries.heads(project_id)
+        feed.notify_project("PROJECT_JOIN_REQUESTED", heads, place, actor=caller.user_id)
     return request
 
 

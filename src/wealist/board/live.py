@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -93,16 +94,17 @@ def _authorized(caller: Caller, project_id: UUID) -> Callable[[], Awaitable[None
 @websocket("/ws/project/{project_id:str}", opt={"access": "board.read"})
 async def project_socket(socket: WebSocket[Any, Any, Any], project_id: FromPath[str]) -> None:
     """What happens in a project, as it happens (docs/live.md)."""
-    caller, token = await live_socket.caller_of(socket)
+    caller = await live_socket.caller_of(socket)
     target = uuid(project_id, "projectId")
-    await live_socket.serve(
-        socket,
-        caller,
-        token,
-        channel(target),
-        authorize=_authorized(caller, target),
+    authorize = _authorized(caller, target)
+    attend = partial(
+        live_socket.follow,
+        channel=channel(target),
+        cursor=live_socket.cursor_of(socket),
+        authorize=authorize,
         greeting=greeting,
     )
+    await live_socket.serve(socket, caller, authorize=authorize, attend=attend)
 
 
 @get(

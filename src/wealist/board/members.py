@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from wealist.board import access, feed, project_queries
+from wealist.board import access, feed, hooks, project_queries
 from wealist.board.access import Place
 from wealist.board.project_wire import Member, MemberGone, NewMember
 from wealist.board.wire import Change
@@ -61,6 +61,8 @@ async def seat(place: Place, person: UUID, role: str, *, actor: UUID) -> Member:
     member = await _member(place, person)
     feed.tell(place.project_id, "MEMBER_ADDED", member, actor=actor)
     await feed.record(place.project_id, "member.added", actor=actor, subject=member.user_name)
+    feed.notify_project("PROJECT_INVITED", [person], place, actor=actor, role=role)
+    await hooks.member_come(place.project_id, person, actor)
     return member
 
 
@@ -107,6 +109,9 @@ async def remove_member(caller: Caller, project_id: UUID, either: UUID) -> None:
         await feed.record(
             project_id, "member.removed", actor=caller.user_id, subject=member.user_name
         )
+        told = [member.user_id]
+        feed.notify_project("PROJECT_REMOVED", told, place, actor=caller.user_id)
+        await hooks.member_gone(project_id, member.user_id, caller.user_id)
 
 
 async def change_role(caller: Caller, project_id: UUID, either: UUID, role: str) -> Member:
@@ -131,6 +136,14 @@ async def change_role(caller: Caller, project_id: UUID, either: UUID, role: str)
             actor=caller.user_id,
             subject=changed.user_name,
             changes=[Change("roleName", member.role_name, role)],
+        )
+        feed.notify_project(
+            "PROJECT_ROLE_CHANGED",
+            [member.user_id],
+            place,
+            actor=caller.user_id,
+            oldRole=member.role_name,
+            newRole=role,
         )
     return changed
 

@@ -108,6 +108,18 @@ async def owners(workspace_id: UUID, projects: Sequence[UUID]) -> list[Member]:
     return await _with_names(workspace_id, found, "")
 
 
+async def heads(project_id: UUID) -> set[UUID]:
+    """A project's owner and admins."""
+    found: list[UUID] | None = await db.fetch_value(
+        """
+        SELECT array_agg(user_id) FROM board.members
+        WHERE project_id = $1 AND role IN ('OWNER', 'ADMIN')
+        """,
+        project_id,
+    )
+    return set(found or ())
+
+
 async def member(workspace_id: UUID, project_id: UUID, either: UUID) -> Member | None:
     """A member by his user id, or by the id of the membership (frontend need 35)."""
     found = await db.fetch(
@@ -162,3 +174,17 @@ async def _with_names(workspace_id: UUID, rows: Sequence[T], unknown: str | None
             row.user_name = person.name if person else unknown  # type: ignore[assignment]
             row.user_email = person.email if person else unknown  # type: ignore[assignment]
     return list(rows)
+
+
+async def people_of(project_id: UUID) -> tuple[UUID, set[UUID]] | None:
+    """A project's workspace and the ids of its members, both as they are until the transaction
+    ends."""
+    await db.execute("SELECT FROM board.projects WHERE id = $1 FOR SHARE", project_id)
+    record = await db.fetch_record(
+        """
+        SELECT p.workspace_id, array(SELECT user_id FROM board.members WHERE project_id = p.id)
+        FROM board.projects p WHERE p.id = $1
+        """,
+        project_id,
+    )
+    return (record[0], set(record[1])) if record is not None else None

@@ -15,6 +15,7 @@ from wealist.board import (
     defaults,
     feed,
     files,
+    hooks,
     project_queries,
 )
 from wealist.board.access import NO_PROJECT
@@ -265,3 +266,4 @@ async def dissolve(workspace_id: UUID, ids: Sequence[UUID], *, actor: UUID) -> N
         gone = ProjectGone(project_id, workspace_id)
         feed.tell(project_id, "PROJECT_DELETED", gone, actor=actor, revokes=NIL)
         feed.tell_workspace(workspace_id, "project.deleted", gone, actor=actor)
+        await hooks.project_gone(project_id, workspace_id, actor)

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from wealist.board import access, board_queries, dates, values
-from wealist.board.pages import Page, Window
 from wealist.board.wire import Board
 from wealist.core import db
 from wealist.core.errors import BadRequest, Invalid
 from wealist.core.identity import Caller
+from wealist.core.pages import Page, Window
 from wealist.core.params import uuid
 from wealist.core.text import like
 

@@ -16,11 +16,11 @@ from wealist.board import (
     values,
 )
 from wealist.board.access import NO_BOARD, Place
-from wealist.board.pages import Page, Window
 from wealist.board.wire import Board, BoardGone, BoardRestored
 from wealist.core import db
 from wealist.core.errors import NotFound
 from wealist.core.identity import Caller
+from wealist.core.pages import Page, Window
 from wealist.core.wire import now
 
 KEPT_DAYS = 30

@@ -8,7 +8,7 @@ from wealist.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Not
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
 from wealist.core.wire import now
-from wealist.user import queries, seating
+from wealist.user import hooks, queries, seating
 from wealist.user.access import MISSING, look, seat
 from wealist.user.wire import Decision, JoinRequest, User, user_channel, workspace_channel
 
@@ -63,6 +63,7 @@ async def _record(user: User, workspace_id: UUID, status: str) -> JoinRequest:
         mine = await queries.user_workspace(user.user_id, workspace_id)
         assert mine is not None
         events.append(user_channel(user.user_id), "membership.added", mine, actor=user.user_id)
+        await hooks.join_requested(workspace_id, user.user_id)
     return request
 
 

@@ -8,7 +8,7 @@ from wealist.core.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.versions import expect
 from wealist.core.wire import now
-from wealist.user import join_requests, queries, seating
+from wealist.user import hooks, join_requests, queries, seating
 from wealist.user.access import look, seat
 from wealist.user.tables import MemberRow
 from wealist.user.wire import Invitation, Member
@@ -103,6 +103,7 @@ async def change_role(
             }
         ).where(MemberRow.id == member_id)
         await seating.announce_membership(member.user_id, workspace_id, actor=caller.user_id)
+        await hooks.member_changed(workspace_id, member.user_id, caller.user_id, role.value)
         return await _member_of(workspace_id, member_id)
 
 

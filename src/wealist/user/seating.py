@@ -71,6 +71,7 @@ async def take_a_seat(user: User, workspace_id: UUID, role: Role, *, actor: UUID
     assert member is not None
     events.append(workspace_channel(workspace_id), "member.added", member, actor=actor)
     await announce_membership(user.user_id, workspace_id, actor=actor, kind="membership.added")
+    await hooks.member_come(workspace_id, user.user_id, actor, role.value)
     return member
 
 

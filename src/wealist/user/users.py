@@ -9,7 +9,7 @@ from wealist.core.ids import NIL, uuid7
 from wealist.core.text import optional
 from wealist.core.versions import expect
 from wealist.core.wire import now
-from wealist.user import join_requests, queries, seating, workspaces
+from wealist.user import hooks, join_requests, queries, seating, workspaces
 from wealist.user.tables import Changes, ProfileRow, UserRow
 from wealist.user.wire import NewUser, User, UserChange, user_channel
 
@@ -272,6 +272,7 @@ async def _forget(user_id: UUID) -> None:
         await db.execute('DELETE FROM "user".identities WHERE user_id = $1', user_id)
         for profile in await ProfileRow.select().where(ProfileRow.user_id == user_id):
             await seating.drop_profile(user_id, profile["workspace_id"], actor=SYSTEM_ID)
+        await hooks.account_forgotten(user_id)
 
 
 async def find_person(user_id: UUID) -> User | None:
