@@ -14,6 +14,10 @@ from wealist.auth.routes import router as auth_router
 from wealist.board import api as board
 from wealist.board.jobs import JOBS as BOARD_JOBS
 from wealist.board.routes import router as board_router
+from wealist.chat import api as chat
+from wealist.chat import places, sending
+from wealist.chat.jobs import JOBS as CHAT_JOBS
+from wealist.chat.routes import router as chat_router
 from wealist.core import (
     bus,
     db,
@@ -33,15 +37,18 @@ from wealist.core import (
     migrate,
     objects,
     objects_http,
+    online,
     openapi,
     presence,
     readiness,
     redis,
+    replicas,
     server_secret,
     site,
     tokens,
     tracing,
     versions,
+    whispers,
 )
 from wealist.core.body import JsonBody
 from wealist.core.doomed import sweep
@@ -49,16 +56,48 @@ from wealist.core.edge import Edge
 from wealist.core.entrance import Entrance
 from wealist.core.jobs import Job, Runner
 from wealist.core.settings import Settings
+from wealist.noti import api as notifications
+from wealist.noti import live as bells
+from wealist.noti import mail, preferences, purge, push, waker
+from wealist.noti import producers as noti
+from wealist.noti.delivery_jobs import DELIVERY_JOBS
+from wealist.noti.jobs import JOBS as NOTI_JOBS
+from wealist.noti.routes import router as noti_router
+from wealist.noti.wire import BELL
 from wealist.pages import handlers as page_handlers
 from wealist.user import api as user
 from wealist.user.jobs import JOBS as USER_JOBS
 from wealist.user.routes import router as user_router
 
 frames.shapes["board"] = board.frame
-user.on_member_gone.append(board.forget_member)
-user.on_workspace_gone.append(board.forget_workspace)
+frames.shapes["chat"] = frames.shapes["chats"] = chat.frame
+frames.shapes[BELL] = bells.frame
+user.on_member_come += [noti.welcome_member, chat.workspace_member_come]
+user.on_member_changed.append(noti.note_role)
+user.on_join_requested.append(noti.note_request)
+user.on_member_gone += [
+    board.forget_member,
+    chat.workspace_member_gone,
+    preferences.forget_member,
+    purge.forget_member,
+    noti.note_removal,
+]
+user.on_workspace_gone += [
+    board.forget_workspace,
+    chat.workspace_gone,
+    preferences.forget_workspace,
+    purge.forget_workspace,
+]
+user.on_account_forgotten.append(purge.forget_person)
 
-ROUTERS = (auth_router, user_router, board_router)
+board.on_member_come.append(chat.project_member_come)
+board.on_member_gone.append(chat.project_member_gone)
+board.on_project_gone.append(chat.project_gone)
+chat.use_projects(board.people_of_project)
+notifications.audiences["chat"] = chat.participants_among
+online.on_change.append(chat.presence_changed)
+
+ROUTERS = (auth_router, user_router, noti_router, board_router, chat_router)
 
 
 def jobs() -> list[Job]:
@@ -68,7 +107,10 @@ def jobs() -> list[Job]:
         Job("core.idempotency", 3600, idempotency.purge),
         Job("core.objects", 60, sweep),
         *USER_JOBS,
+        *NOTI_JOBS,
+        *DELIVERY_JOBS,
         *BOARD_JOBS,
+        *CHAT_JOBS,
     ]
 
 
@@ -127,6 +169,8 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(redis.close)
         await bus.open(settings)
         stack.push_async_callback(bus.close)
+        whispers.open()
+        stack.push_async_callback(whispers.close)
         hub.open()
         stack.push_async_callback(hub.close)
         await tokens.open(settings)
@@ -135,11 +179,23 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(identity.close)
         live.open(settings)
         stack.push_async_callback(live.close)
+        replicas.open()
+        stack.push_async_callback(replicas.close)
         presence.open()
         stack.push_async_callback(presence.close)
+        online.open()
+        stack.push_async_callback(online.close)
         await objects.open(settings)
         stack.push_async_callback(objects.close)
+        places.open()
+        stack.push_async_callback(places.close)
+        sending.open()
+        stack.push_async_callback(sending.close)
         auth.open(settings)
+        bells.open(settings)
+        purge.open(settings)
+        mail.open(settings)
+        push.open(settings)
         people.use(user)
         yield
 
@@ -151,6 +207,8 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         await stack.enter_async_context(opened(settings))
         metrics.start()
         stack.push_async_callback(metrics.stop)
+        waker.open()
+        stack.push_async_callback(waker.close)
         await readiness.open(settings)
         stack.push_async_callback(readiness.close)
         runner = Runner(jobs())

@@ -16,7 +16,14 @@ from wealist.core.access import Role, RouteAccess
 from wealist.core.environment import from_env
 from wealist.user.access import PERMISSIONS
 
-ELSEWHERE = ("/svc/board/api/", "/svc/board/ws/", "/svc/board/files/")
+ELSEWHERE = (
+    "/svc/board/api/",
+    "/svc/board/ws/",
+    "/svc/board/files/",
+    "/svc/chat/api/",
+    "/svc/chat/files/",
+    "/svc/noti/api/",
+)
 """Routes with a matrix of their own."""
 ROUTES = sorted(
     route
