@@ -24,7 +24,7 @@ help:
 	@echo 'make check     ruff, ruff format, mypy'
 	@echo 'make format    let ruff rewrite what it can'
 	@echo 'make bench     every benchmark, one table each'
-	@echo 'make chaos     everything fails while people work; a million deliveries (2 min)'
+	@echo 'make chaos     everything fails while people work; a million deliveries (3 min)'
 	@echo 'make docs      write what documentation takes from the code'
 	@echo 'make setup     .venv from the lock files (the others do it by themselves)'
 	@echo 'make lock      new lock files after a change of pyproject.toml; UPGRADE=-U takes newer versions'

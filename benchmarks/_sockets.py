@@ -1,8 +1,9 @@
-"""Clients of WebSockets that cost next to nothing: they shake hands, and count bytes."""
+"""Clients of WebSockets that cost next to nothing: they count bytes, or read frames."""
 
 import asyncio
 import os
 from base64 import b64encode
+from struct import unpack_from
 
 
 class Client(asyncio.Protocol):
@@ -42,6 +43,64 @@ class Client(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.opened.done():
             self.opened.set_exception(error or ConnectionResetError("closed"))
+
+
+class Talker(Client):
+    """One connection that says something, and hears text frames one by one.
+
+    `heard` is for subclasses. Pings are answered, as browsers do by themselves.
+    """
+
+    _rest = b""
+
+    def say(self, text: bytes) -> None:
+        """Send a text frame."""
+        self.transport.write(frame(text))
+
+    def heard(self, text: bytes) -> None:
+        """Called with each text frame of the server."""
+
+    def data_received(self, data: bytes) -> None:
+        if not self._open:
+            super().data_received(data)
+            if not self._open:
+                return
+            data = self._head.partition(b"\r\n\r\n")[2]
+            self._head = b""
+        else:
+            Client.received += len(data)
+        data = self._rest + data if self._rest else data
+        at, end = 0, len(data)
+        while end - at >= 2:
+            start, size = at + 2, data[at + 1]
+            if size >= 126:
+                wide = 2 if size == 126 else 8
+                if end - start < wide:
+                    break
+                size = unpack_from(">H" if wide == 2 else ">Q", data, start)[0]
+                start += wide
+            if end - start < size:
+                break
+            kind, text, at = data[at] & 15, data[start : start + size], start + size
+            if kind == TEXT:
+                self.heard(text)
+            elif kind == PING:
+                self.transport.write(frame(text, PONG))
+        self._rest = data[at:]
+
+
+TEXT, PING, PONG = 1, 9, 10
+
+
+def frame(payload: bytes, kind: int = TEXT) -> bytes:
+    """A client's frame. It is masked, as it must be, with a mask that changes nothing."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x80 | kind, 0x80 | size))
+    else:
+        assert size < 1 << 16
+        head = bytes((0x80 | kind, 0x80 | 126)) + size.to_bytes(2)
+    return head + bytes(4) + payload
 
 
 async def connect(paths: list[str], port: int) -> list[Client]:

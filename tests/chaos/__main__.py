@@ -10,8 +10,23 @@ from pathlib import Path
 import uvloop
 from msgspec import structs
 
-from tests.chaos.storm import FULL, Outcome, Storm
+from tests.chaos.scene import FULL, Outcome
+from tests.chaos.storm import Storm
 from tests.live.keys import new_private_key
+
+LINES = (
+    ("acknowledged", "comments acknowledged"),
+    ("events", "events of the board"),
+    ("messages", "messages in rooms"),
+    ("told", "events told to rooms"),
+    ("mentions", "mentions"),
+    ("notifications", "notifications"),
+    ("rung", "events told to bells"),
+    ("refused", "requests repeated"),
+    ("connections", "connections"),
+    ("resets", "resets"),
+    ("deliveries", "deliveries in all"),
+)
 
 
 def say(line: str) -> None:
@@ -26,13 +41,16 @@ def main(arguments: list[str]) -> int:
         storm = Storm(size, Path(folder), new_private_key(), say=say)
         outcome: Outcome = uvloop.run(storm.run())
     print()
-    for name in ("events", "acknowledged", "refused", "connections", "resets", "deliveries"):
-        print(f"   {name:<14}{getattr(outcome, name):>12,}")
-    print(f"   {'seconds':<14}{outcome.seconds:>12.0f}")
+    for name, words in LINES:
+        print(f"   {words:<24}{getattr(outcome, name):>12,}")
+    print(f"   {'seconds':<24}{outcome.seconds:>12.0f}")
     for complaint in outcome.complaints[:50]:
         print(f"   ✗ {complaint}")
     if not outcome.complaints:
-        print("   ✓ nothing lost, nothing twice, nothing after the removal")
+        print(
+            f"   ✓ {outcome.deliveries:,} deliveries to boards, rooms and bells: "
+            "0 lost, 0 duplicated, 0 misdelivered"
+        )
     return 1 if outcome.complaints else 0
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.chaos.storm import SMALL, Storm
+from tests.chaos.scene import SMALL
+from tests.chaos.storm import Storm
 
 
 async def test_in_a_storm_nothing_is_lost_and_nothing_comes_twice(
@@ -14,3 +15,6 @@ async def test_in_a_storm_nothing_is_lost_and_nothing_comes_twice(
     assert outcome.acknowledged >= SMALL.events
     assert outcome.resets == 0
     assert outcome.deliveries >= SMALL.events * SMALL.readers
+    assert outcome.told >= outcome.messages * SMALL.ears * 3 > 0, "each room has three people"
+    assert outcome.mentions > 0
+    assert outcome.notifications > SMALL.assignments

@@ -5,11 +5,12 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import httpx
 import msgspec
 from msgspec import Struct
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from wealist.doctor.realtime.account import API, Account
@@ -27,19 +28,37 @@ class Heard(Struct):
     at: datetime | None = None
 
 
+class Piece(NamedTuple):
+    """What arrives at once: the data, and of a stream also the event's name and its id."""
+
+    text: bytes | str
+    name: str = ""
+    place: str = ""
+
+
 class Reader:
     """Reads a project over one door of one address after the other, until it is stopped. The list
-    of `urls` may change meanwhile.
+    of `urls` may change meanwhile; it begins with the one at `first`.
+
+    Other channels have readers of their own, which say where they are (`path`), and what a piece
+    means (`hear`).
 
     `seqs` is what the application would have been given: every event above the last one, each
     once. `repeated` counts frames that had been had already, `holes` those that left some out.
     """
 
     def __init__(
-        self, account: Account, project_id: str, urls: list[str], door: str, name: str
+        self,
+        account: Account,
+        target: str,
+        urls: list[str],
+        door: str,
+        name: str,
+        *,
+        first: int = 0,
     ) -> None:
-        self.account, self.project_id, self.door, self.name = account, project_id, door, name
-        self._urls, self._turn = urls, itertools.count()
+        self.account, self.target, self.door, self.name = account, target, door, name
+        self._urls, self._turn = urls, itertools.count(first)
         self.seqs: list[int] = []
         self.delays: list[float] = []
         self.cursor = ""
@@ -47,6 +66,7 @@ class Reader:
         self.connected = asyncio.Event()
         self.connections = self.resets = self.repeated = self.holes = 0
         self.code: int | None = None
+        self.line: ClientConnection | None = None
         self._cut = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -54,6 +74,18 @@ class Reader:
     def last(self) -> int:
         """The seq up to which everything has been heard."""
         return int(self.cursor.rpartition(":")[2] or 0)
+
+    @property
+    def path(self) -> str:
+        """Where its channel is found."""
+        if self.door == "socket":
+            return f"/svc/board/ws/project/{self.target}"
+        return f"{API}/projects/{self.target}/events"
+
+    @property
+    def place(self) -> str:
+        """Where it asks to go on; empty: it asks for nothing."""
+        return self.cursor
 
     async def begin(self) -> None:
         """Start, and wait for the first frame."""
@@ -111,44 +143,53 @@ class Reader:
         if isinstance(results[0], Exception):
             raise results[0]
 
-    async def _read(self, frames: AsyncIterator[bytes | str]) -> None:
-        async with contextlib.aclosing(frames) as messages:  # type: ignore[type-var]
-            async for text in messages:
-                self.take(msgspec.json.decode(text, type=Heard))
+    async def _read(self, pieces: AsyncIterator[Piece]) -> None:
+        async with contextlib.aclosing(pieces) as arrived:  # type: ignore[type-var]
+            async for piece in arrived:
+                self.hear(piece)
 
-    async def _socket(self, url: str, token: str) -> AsyncIterator[bytes | str]:
-        since = f"&since={self.cursor}" if self.cursor else ""
-        address = f"{url}/svc/board/ws/project/{self.project_id}?token={token}{since}"
+    async def _socket(self, url: str, token: str) -> AsyncIterator[Piece]:
+        since = f"&since={self.place}" if self.place else ""
+        address = f"{url}{self.path}?token={token}{since}"
         async with connect(
             address.replace("http", "ws", 1), compression=None, open_timeout=10, max_queue=None
         ) as socket:
             self.connections += 1
+            self.line = socket
             try:
                 async for message in socket:
-                    yield message
+                    yield Piece(message)
             except ConnectionClosed:
                 pass
+            finally:
+                self.line = None
             self.code = socket.close_code
 
-    async def _stream(self, url: str, token: str) -> AsyncIterator[bytes | str]:
+    async def _stream(self, url: str, token: str) -> AsyncIterator[Piece]:
         headers = {"Authorization": f"Bearer {token}"}
-        if self.cursor:
-            headers["Last-Event-ID"] = self.cursor
-        address = f"{url}{API}/projects/{self.project_id}/events"
+        if self.place:
+            headers["Last-Event-ID"] = self.place
         async with (
             httpx.AsyncClient(timeout=httpx.Timeout(10, read=40)) as http,
-            http.stream("GET", address, headers=headers) as answer,
+            http.stream("GET", url + self.path, headers=headers) as answer,
         ):
             answer.raise_for_status()
             self.connections += 1
-            bye = False
+            fields: dict[str, str] = {}
             async for line in answer.aiter_lines():
-                if line == "event: bye":
-                    bye = True
-                elif line.startswith("data: ") and bye:
-                    self.code = msgspec.json.decode(line[6:])["code"]
-                elif line.startswith("data: "):
-                    yield line[6:]
+                name, _, value = line.partition(": ")
+                if line:
+                    fields[name] = value
+                    continue
+                if fields.get("event") == "bye":
+                    self.code = msgspec.json.decode(fields["data"])["code"]
+                elif "data" in fields:
+                    yield Piece(fields["data"], fields.get("event", ""), fields.get("id", ""))
+                fields.clear()
+
+    def hear(self, piece: Piece) -> None:
+        """What a client does with what arrives."""
+        self.take(msgspec.json.decode(piece.text, type=Heard))
 
     def take(self, frame: Heard) -> None:
         """What a client does with a frame."""
@@ -165,8 +206,9 @@ class Reader:
 
     def _control(self, frame: Heard) -> None:
         if frame.type == "RESET" or not self.cursor:
-            # Everything up to here is read by other means; what follows must be complete.
-            self.resets += frame.type == "RESET"
+            # Everything up to here is read by other means; what follows must be complete. Who
+            # stood nowhere has lost nothing by being told so.
+            self.resets += bool(self.cursor)
             self.start = frame.seq
             self.seqs.clear()
             self.cursor = f"{frame.epoch}:{frame.seq}"
