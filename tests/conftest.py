@@ -22,7 +22,12 @@ from wealist.embedded.valkey import Valkey
 EMPTY = """
     DELETE FROM core.event; DELETE FROM core.channel; DELETE FROM core.idempotency;
     DELETE FROM core.lease; DELETE FROM core.doomed_object;
+    DELETE FROM noti.notifications; DELETE FROM noti.unread; DELETE FROM noti.readers;
+    DELETE FROM noti.preferences; DELETE FROM noti.mutes; DELETE FROM noti.settings;
+    DELETE FROM noti.push_subscriptions;
     DELETE FROM board.attachments; DELETE FROM board.projects;
+    DELETE FROM chat.files; DELETE FROM chat.chats; DELETE FROM chat.places;
+    DELETE FROM chat.presences;
     DELETE FROM "user".attachments; DELETE FROM "user".profiles; DELETE FROM "user".join_requests;
     DELETE FROM "user".members; DELETE FROM "user".workspaces; DELETE FROM "user".identities;
     DELETE FROM "user".users WHERE id <> '00000000-0000-0000-0000-000000000001';

@@ -35,21 +35,24 @@ THEMES = {
         "edge arrival edge_socket aliases guards proxies cors limits compression report context"
         " entrance internal site"
     ),
-    "Handlers": "body params wire text ids errors envelopes versions idempotency access openapi",
+    "Handlers": (
+        "body params pages wire text mentions ids errors envelopes versions idempotency access"
+        " openapi"
+    ),
     "Callers and keys": (
         "identity mint keys tokens token_pairs tokens_local tokens_redis server_secret capability"
     ),
-    "Data": "db engine migrate events bus bus_local bus_redis redis",
+    "Data": "db engine migrate events bus bus_local bus_outgoing bus_redis redis",
     "Live": (
-        "hub hub_channel hub_watch frames outbox live live_socket live_stream changes presence"
-        " live_metrics"
+        "hub hub_channel hub_watch frames outbox live live_socket quick live_stream whispers"
+        " changes replicas presence online online_ledger live_metrics"
     ),
     "Objects": (
         "objects objects_disk objects_files objects_http objects_s3 downloads doomed outgoing"
     ),
     "The process": (
-        "settings environment readiness health jobs leases logs redact metrics series tracing"
-        " piccolo_app"
+        "settings environment smtp_url vapid readiness health jobs leases tasks logs redact metrics"
+        " series tracing piccolo_app"
     ),
 }
 """The modules of the core in reading order; one that is missing here comes last."""
@@ -141,6 +144,11 @@ SERVICE = """\
 
 BESIDES = {
     "user": "Every member but the owner may leave; everybody may ask whether he is one himself.",
+    "chat": (
+        "Everybody may leave but the owner. People of a PROJECT chat come and go with the project;"
+        " a DM is between two, and has neither name nor roles. Who has left may delete what he"
+        " said, but not edit it."
+    ),
     "board": (
         "Adding somebody as ADMIN needs `project.change_role`; undoing a deletion needs "
         "`board.delete`. Who changes a card or project also decides which files it keeps."
@@ -148,13 +156,20 @@ BESIDES = {
 }
 """Where a verb lets the person concerned do what the table gives to others only."""
 
+ALIKE = ("chat",)
+"""Where outsiders get the same answer whatever the workspace is."""
+
 
 def permissions() -> str:
     """The whole of docs/permissions.md."""
     tables = [
         SERVICE.format(
             service=service,
-            actions=actions(module.PERMISSIONS, getattr(module, "Part", access.Role)),
+            actions=actions(
+                module.PERMISSIONS,
+                getattr(module, "Part", access.Role),
+                alike=service in ALIKE,
+            ),
             besides=BESIDES.get(service, ""),
         )
         for service in SERVICES
@@ -171,7 +186,7 @@ def module_of(service: str, name: str) -> ModuleType | None:
     return import_module(f"wealist.{service}.{name}")
 
 
-def actions(rules: access.Table, roles: type[StrEnum]) -> str:
+def actions(rules: access.Table, roles: type[StrEnum], *, alike: bool) -> str:
     """Role × action; outsiders are told apart by whether the workspace is public."""
 
     def insider(rule: access.Rule, role: StrEnum) -> str:
@@ -180,10 +195,15 @@ def actions(rules: access.Table, roles: type[StrEnum]) -> str:
     def outsider(rule: access.Rule) -> str:
         return "yes" if rule.open else "403" if rule.told else "404"
 
+    outsiders = ("outsider",) if alike else ("outsider, public", "outsider, private")
     return table(
-        ("Action", *roles, "outsider, public", "outsider, private"),
+        ("Action", *roles, *outsiders),
         (
-            (f"`{action}`", *(insider(rule, role) for role in roles), outsider(rule), "404")
+            (
+                f"`{action}`",
+                *(insider(rule, role) for role in roles),
+                *(outsider(rule), "404")[: len(outsiders)],
+            )
             for action, rule in rules.items()
         ),
     )
@@ -247,7 +267,7 @@ def _whose(kind: type[Struct]) -> str:
 
 def wire_structs(name: str) -> Iterator[type[Struct]]:
     for service in SERVICES:
-        for module in ("wire", "project_wire"):
+        for module in ("wire", "project_wire", "delivery_wire"):
             found = getattr(module_of(service, module), name, None)
             if isinstance(found, type) and found.__module__ == f"wealist.{service}.{module}":
                 yield found
@@ -273,7 +293,7 @@ def json_type(hint: Any) -> str:
     if get_origin(hint) is list:
         return f"list of {json_type(get_args(hint)[0])}"
     words = {"str": "text", "bool": "true/false", "int": "number", "datetime": "time"}
-    words |= {"dict": "object", "Raw": "object"}
+    words |= {"dict": "object", "Raw": "object", "Literal": "text"}
     return words.get(hint.__name__, f"`{hint.__name__}`" if _is_struct(hint) else hint.__name__)
 
 

@@ -55,7 +55,11 @@ async def test_the_first_steps_run_as_they_are_written(tmp_path: Path) -> None:
             ("OWNER", "Ada"),
             ("MEMBER", "Grace"),
         ]
-        changes = json.loads(done.stdout[done.stdout.rindex("\n{\n") :])["data"]
+        documents = done.stdout.split("\n{\n")[1:]
+        moves, chats = (json.JSONDecoder().raw_decode("{" + one)[0] for one in documents[-2:])
+        (chat,) = chats["message"]
+        assert (chat["unreadCount"], chat["lastMessage"]["userName"]) == (1, "Ada")
+        changes = moves["data"]
         (moved,) = changes["events"]
         assert (moved["type"], moved["payload"]["to"]) == ("BOARD_MOVED", "in_progress")
         assert changes["cursor"] == f"{moved['epoch']}:{moved['seq']}"

@@ -9,6 +9,8 @@ import pytest
 from tests.people import Server
 from wealist.board.tables import TABLES as BOARD_TABLES
 from wealist.core import db, migrate
+from wealist.noti.delivery_tables import DELIVERY_TABLES
+from wealist.noti.tables import TABLES as NOTI_TABLES
 from wealist.user.tables import TABLES as USER_TABLES
 
 KINDS = {
@@ -19,11 +21,14 @@ KINDS = {
     "BigInt": "bigint",
     "Timestamptz": "timestamp with time zone",
     "JSONB": "jsonb",
+    "Time": "time without time zone",
+    "Array": "ARRAY",
+    "Bytea": "bytea",
 }
 
 
 async def test_every_table_in_code_is_the_table_in_the_database(server: Server) -> None:
-    for table in (*USER_TABLES, *BOARD_TABLES):
+    for table in (*USER_TABLES, *NOTI_TABLES, *DELIVERY_TABLES, *BOARD_TABLES):
         meta = table._meta
         rows = await db.fetch_value(
             """
@@ -34,7 +39,7 @@ async def test_every_table_in_code_is_the_table_in_the_database(server: Server) 
             meta.tablename,
         )
         in_code = {
-            column._meta.name: f"{KINDS[type(column).__name__]} "
+            column._meta.db_column_name: f"{KINDS[type(column).__name__]} "
             f"{'YES' if column._meta.null else 'NO'}"
             for column in meta.columns
         }
@@ -45,7 +50,7 @@ async def test_no_column_gets_a_value_that_nobody_gave(server: Server) -> None:
     defaults = await db.fetch_value(
         """
         SELECT array_agg(table_name || '.' || column_name) FROM information_schema.columns
-        WHERE table_schema IN ('user', 'board') AND column_default IS NOT NULL
+        WHERE table_schema IN ('user', 'noti', 'board') AND column_default IS NOT NULL
         """
     )
     assert defaults is None
