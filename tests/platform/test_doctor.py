@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from redis.asyncio import Redis
 
+from tests.noti.mail_peer import mail_server
 from tests.people import Server
 from tests.platform.processes import environment, wealist
 from wealist.doctor import database
@@ -88,9 +89,18 @@ def pem() -> str:
 async def test_healthy_parts_are_good_and_a_server_that_is_not_running_is_no_disease(
     url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
-    found = await doctor(tmp_path / "data", url, REDIS_URL=valkey.url)
+    (tmp_path / "mail").mkdir()
+    with mail_server(tmp_path / "mail") as smtp:
+        found = await doctor(
+            tmp_path / "data",
+            url,
+            REDIS_URL=valkey.url,
+            SMTP_URL=f"smtp://127.0.0.1:{smtp.port}?starttls=off",
+            WEALIST_MAIL_FROM="weAlist <wealist@example.com>",
+        )
     assert found.status == 0, found
     for text in (
+        "the mail server lets us in",
         "PostgreSQL answers",
         "is one that we run on",
         "may create schemas",
@@ -134,6 +144,8 @@ async def test_every_broken_part_is_told_with_what_to_do_and_no_secret(tmp_path:
         OIDC_ISSUER="http://127.0.0.1:1",
         OIDC_CLIENT_ID="x",
         WEALIST_PUBLIC_URL="http://no.such.host.invalid",
+        SMTP_URL="smtp://a:hidden@127.0.0.1:1?starttls=off",
+        WEALIST_MAIL_FROM="wealist@example.com",
         S3_BUCKET="files",
         S3_ACCESS_KEY="a",
         S3_SECRET_KEY="hidden",
@@ -147,11 +159,12 @@ async def test_every_broken_part_is_told_with_what_to_do_and_no_secret(tmp_path:
         "gives no configuration": "OIDC_ISSUER",
         "no.such.host.invalid has no address": "WEALIST_PUBLIC_URL",
         "bucket files doesn't work": "S3_ENDPOINT",
+        "the mail server can't be used": "SMTP_URL",
     }.items():
         assert found.marked(BAD, seen), (seen, found)
         assert found.advised(advice), (advice, found)
     assert "hidden" not in found.text
-    assert "6 broken" in found.lines[-1]
+    assert "7 broken" in found.lines[-1]
 
 
 async def test_pending_migrations_are_news_in_development_and_broken_where_nothing_runs_them(

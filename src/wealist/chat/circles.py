@@ -11,7 +11,9 @@ from wealist.core.frames import Frame
 from wealist.core.outbox import Outbox
 from wealist.user import api as user
 
-RECHECK_SECONDS = 300.0
+KNOWN = 16
+"""Colleagues whose last change is remembered: of one change the whispers to all workspaces come
+together."""
 _CHANGED = '{"type":"WORKSPACES_CHANGED"'
 _BEFORE = len('{"type":"USER_STATUS","userId":"')
 _PERSON = slice(_BEFORE, _BEFORE + 36)
@@ -36,7 +38,7 @@ class Circle:
         self._outbox = outbox
         self._topics: set[str] = set()
         self._known: dict[str, int] = {}
-        """The hash of what was heard last of each colleague; the same again says nothing new."""
+        """The hash of what was heard last of colleagues; the same again says nothing new."""
         self._task: asyncio.Task[None] | None = None
 
     def push(self, frame: Frame) -> None:
@@ -48,8 +50,11 @@ class Circle:
 
     def whisper(self, frame: Frame) -> None:
         person, said = frame.text[_PERSON], hash(frame.text)
-        if self._known.get(person) != said:
-            self._known[person] = said
+        before = self._known.pop(person, None)
+        self._known[person] = said
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+        if before != said:
             self._outbox.whisper(frame)
 
     def end(self, code: int, reason: str, *, after: bool = False) -> None:

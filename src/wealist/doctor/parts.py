@@ -16,6 +16,7 @@ from wealist.core.errors import Unavailable
 from wealist.core.settings import Settings, SettingsError
 from wealist.doctor.database import skew
 from wealist.doctor.report import Report
+from wealist.noti import mail
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
 PATIENCE = 5.0
@@ -200,4 +201,18 @@ async def object_store(settings: Settings, report: Report) -> None:
         await objects.close()
 
 
-CHECKS = (redis_server, token_keys, sign_in, address, object_store)
+async def mail_server(settings: Settings, report: Report) -> None:
+    """It lets us in, encrypted and with our password as `SMTP_URL` says; nothing is sent."""
+    if settings.smtp_url is None:
+        report.good("no mail server: nobody is told anything by e-mail")
+        return
+    mail.open(settings)
+    try:
+        await mail.check()
+    except Unavailable as error:
+        report.bad(error.message, "start the mail server, or correct SMTP_URL")
+    else:
+        report.good("the mail server lets us in")
+
+
+CHECKS = (redis_server, token_keys, sign_in, address, object_store, mail_server)

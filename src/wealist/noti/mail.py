@@ -82,6 +82,12 @@ async def send_due() -> str | None:
     return f"{sent} mails sent" if sent else None
 
 
+async def check() -> None:
+    """Connect as for sending, and leave. Raises `Unavailable` whose message says what is wrong."""
+    if _server is not None:
+        await _leave(await _connect(_server))
+
+
 async def _connect(server: SmtpServer) -> SMTP:
     """A connection, encrypted and signed in as the operator wants it. Raises `Unavailable`."""
     smtp = SMTP(
