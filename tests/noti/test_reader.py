@@ -350,3 +350,25 @@ async def test_looking_for_late_facts_needs_no_look_at_all_channels(office: Offi
             """
         )
     assert "channel_facts" in "".join(str(row) for row in plan)
+
+
+async def test_a_fact_that_is_committed_while_nothing_is_found_is_told_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.asks()
+    await reader.catch_up()
+    since = events.since
+    committed = asyncio.Event()
+
+    async def and_then(*args: Any, **limits: Any) -> list[events.Event]:
+        found = await since(*args, **limits)
+        if not found and not committed.is_set():
+            committed.set()
+            await asyncio.create_task(office.asks(), context=Context())
+        return found
+
+    monkeypatch.setattr(events, "since", and_then)
+    await reader.read_all(f"facts:{office.workspace_id}")
+    assert committed.is_set()
+    await reader.catch_up()
+    assert len(await office.list()) == 2

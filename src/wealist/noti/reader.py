@@ -123,11 +123,12 @@ async def _read(channel: str, limit: int, *, leave_out: bool = False) -> Outcome
             return Outcome(busy=True)
         found = await events.since(channel, place, limit, most_bytes=MOST_BYTES)
         if not found:
-            # All that was there may be too old to be there any more.
-            end = (await events.position(channel)).top
-            if end > place:
+            # All that was there may be too old to be there any more. Not the top counts but the
+            # floor: a fact may have been committed since we looked.
+            floor = (await events.position(channel)).floor
+            if floor > place:
                 log.warning("facts were gone before they were read", channel=channel)
-                await _move(channel, end)
+                await _move(channel, floor)
             return Outcome()
         if found[0].seq != place + 1:
             log.warning("facts were gone before they were read", channel=channel)
