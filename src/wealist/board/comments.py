@@ -10,12 +10,11 @@ from wealist.core.errors import Conflict, Invalid, NotFound
 from wealist.core.identity import Caller
 from wealist.core.ids import NIL, uuid7
 from wealist.core.mentions import mentioned
-from wealist.core.text import verbatim
+from wealist.core.text import preview, verbatim
 from wealist.core.versions import expect
 from wealist.core.wire import now
 
 CONTENT = 10_000
-PREVIEW = 100
 MOST = 2000
 """Comments of a card; clients read them all at once."""
 
@@ -91,12 +90,8 @@ def _notify(
         title=title,
         boardId=comment.board_id,
         commentId=comment.comment_id,
-        commentPreview=_short(comment),
+        commentPreview=preview(comment.content),
     )
-
-
-def _short(comment: Comment) -> str:
-    return comment.content[:PREVIEW] + ("..." if len(comment.content) > PREVIEW else "")
 
 
 async def _title(board_id: UUID) -> str:
@@ -108,7 +103,7 @@ async def _record(
     place: Place, kind: str, old: Comment | None, new: Comment | None, title: str, *, actor: UUID
 ) -> None:
     board_id = (new or old).board_id  # type: ignore[union-attr]
-    change = Change("comment", old and _short(old), new and _short(new))
+    change = Change("comment", old and preview(old.content), new and preview(new.content))
     await feed.record(
         place.project_id, kind, actor=actor, subject=title, board_id=board_id, changes=[change]
     )

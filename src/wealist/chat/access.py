@@ -91,20 +91,19 @@ PLACE = """
 SEAT = "LEFT JOIN chat.participants p ON p.chat_id = c.id AND p.user_id = $2"
 
 
-async def lock(chat_id: UUID) -> None:
-    """Hold a room until the transaction ends: changes of it and of its people take turns.
+async def lock(chat_id: UUID, *, seats: bool = False) -> None:
+    """Hold a room until the transaction ends: changes of it and of its people take turns. With
+    `seats` also the rows of all who ever took part, so that nobody sends anything meanwhile.
 
-    A statement of its own: one that waited would still see everything else as it was before.
+    Statements of their own: one that waited would still see everything else as it was before.
     Seats are locked before rooms, as those who send do; workspaces and projects before both.
     """
+    if seats:
+        await db.execute(
+            "SELECT FROM chat.participants WHERE chat_id = $1 ORDER BY id FOR NO KEY UPDATE",
+            chat_id,
+        )
     await db.execute("SELECT FROM chat.chats WHERE id = $1 FOR NO KEY UPDATE", chat_id)
-
-
-async def hold_seats(chat_id: UUID) -> None:
-    """Hold the rows of all who ever took part, so that nobody sends anything meanwhile."""
-    await db.execute(
-        "SELECT FROM chat.participants WHERE chat_id = $1 ORDER BY id FOR NO KEY UPDATE", chat_id
-    )
 
 
 async def chat(
@@ -115,21 +114,14 @@ async def chat(
     `hold` locks it, and `seats` its people before it. Raises `Forbidden` for those outside, and
     `NotFound` for a room that was deleted.
     """
-    if seats:
-        await hold_seats(chat_id)
     if hold or seats:
-        await lock(chat_id)
+        await lock(chat_id, seats=seats)
     found = await db.fetch_one(
         Place, f"{PLACE} FROM chat.chats c {SEAT} WHERE c.id = $1", chat_id, caller.user_id
     )
-    return allowed(found, action)
-
-
-def allowed(found: Place | None, action: str) -> Place:
-    """The place, if whoever stands like this to it may do `action`; else raises."""
     rule = PERMISSIONS[action]
     if found is None or found.role is None:
-        raise Forbidden(rule.says if action in ("chat.read", "chat.write") else NOT_INSIDE)
+        raise Forbidden(rule.says if rule.roles == INSIDE else NOT_INSIDE)
     if found.deleted:
         raise NotFound(NO_CHAT)
     require(rule, parts(found.role), visible=True, missing=NO_CHAT)
@@ -147,10 +139,8 @@ async def message(
         chat_id = await db.fetch_value(
             "SELECT chat_id FROM chat.messages WHERE id = $1", message_id
         )
-        if chat_id is not None and seats:
-            await hold_seats(chat_id)
         if chat_id is not None:
-            await lock(chat_id)
+            await lock(chat_id, seats=seats)
     found = await db.fetch_one(
         Place,
         f"""

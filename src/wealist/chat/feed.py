@@ -1,6 +1,7 @@
 """How changes become known: events for those in a room, for one's own list, hints for the rest."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -8,6 +9,8 @@ from msgspec import Struct
 from wealist.chat import news, queries
 from wealist.chat.wire import Added, Gone, list_channel, room_channel
 from wealist.core import db, events
+from wealist.core.text import preview
+from wealist.noti import api as noti
 
 
 def tell(
@@ -41,3 +44,29 @@ async def changed(ids: Sequence[UUID], workspace_id: UUID) -> None:
     """Hint, after the commit, to all in these rooms that they look different in their lists."""
     for chat_id, people in (await queries.people_of(ids)).items() if ids else ():
         db.after_commit(news.chat_updated, chat_id, workspace_id, people)
+
+
+def notify(
+    kind: str,
+    targets: Iterable[UUID],
+    *,
+    actor: UUID,
+    chat_id: UUID,
+    workspace_id: UUID,
+    project_id: UUID | None,
+    name: str,
+    content: str,
+    **metadata: Any,
+) -> None:
+    """Hand a notification about a room over, with the beginning of what was said there."""
+    project = {"projectId": project_id} if project_id is not None else {}
+    noti.notify(
+        kind,
+        targets,
+        actor=actor,
+        workspace_id=workspace_id,
+        resource_type="chat",
+        resource_id=chat_id,
+        resource_name=name,
+        metadata={**project, "chatId": chat_id, **metadata, "preview": preview(content)},
+    )

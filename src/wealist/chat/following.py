@@ -39,8 +39,7 @@ async def project_member_come(project_id: UUID, user_id: UUID, actor: UUID) -> N
     chat_id = await queries.of_project(project_id)
     if chat_id is None:
         return
-    await access.hold_seats(chat_id)
-    await access.lock(chat_id)
+    await access.lock(chat_id, seats=True)
     room = await queries.bare(chat_id)
     if room is not None and user_id not in await queries.active(chat_id):
         await seats.add(chat_id, room.workspace_id, [user_id], actor=actor)

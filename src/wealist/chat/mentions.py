@@ -3,17 +3,11 @@
 from collections.abc import Set
 from uuid import UUID
 
+from wealist.chat import feed
 from wealist.chat.message_wire import Message
 from wealist.core import db
 from wealist.core.mentions import mentioned
 from wealist.noti import api as noti
-
-PREVIEW = 100
-
-
-def preview(content: str) -> str:
-    """The beginning of a message, for a notification."""
-    return content[:PREVIEW] + ("..." if len(content) > PREVIEW else "")
 
 
 async def tell(
@@ -35,20 +29,16 @@ async def tell(
         message.chat_id,
         list(named),
     )
-    noti.notify(
+    feed.notify(
         "CHAT_MENTIONED",
         found or (),
         actor=message.user_id,
+        chat_id=message.chat_id,
         workspace_id=workspace_id,
-        resource_type="chat",
-        resource_id=message.chat_id,
-        resource_name=name,
-        metadata={
-            **({"projectId": project_id} if project_id is not None else {}),
-            "chatId": message.chat_id,
-            "messageId": message.message_id,
-            "preview": preview(message.content),
-        },
+        project_id=project_id,
+        name=name,
+        content=message.content,
+        messageId=message.message_id,
     )
 
 

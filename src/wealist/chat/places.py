@@ -18,6 +18,7 @@ from wealist.core.frames import Cursor
 from wealist.core.hub import Joined
 from wealist.core.ids import uuid7
 from wealist.core.outbox import Outbox
+from wealist.core.tasks import end
 from wealist.core.wire import now
 
 MOST = 50
@@ -145,8 +146,7 @@ async def close() -> None:
     global _task
     task, _task = _task, None
     if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2):
                 await write()

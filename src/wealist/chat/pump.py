@@ -13,6 +13,7 @@ import structlog
 
 from wealist.core import db
 from wealist.core.errors import Unavailable
+from wealist.core.tasks import end
 
 PUMPS = 3
 """Transactions under way at once in a process."""
@@ -46,9 +47,7 @@ class Pump(Generic[I, R]):
         self._stopping = True
         self._wake.set()
         _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end(*late)
 
     async def post(self, item: I) -> R:
         """The result of an item. It is carried out even when the caller goes away meanwhile.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from wealist.chat import access, feed, queries
+from wealist.chat import access, feed, message_queries, queries
 from wealist.chat.wire import Read, ReadState, UnreadCount
 from wealist.core import db, metrics
 from wealist.core.errors import Invalid, NotFound
@@ -88,9 +88,7 @@ async def read_all(caller: Caller, chat_id: UUID) -> None:
 async def read_message(caller: Caller, chat_id: UUID, message_id: UUID) -> None:
     """Everything in a room up to a message is read. Raises `NotFound` for a foreign message."""
     await access.chat(caller, chat_id, "chat.read")
-    seq: int | None = await db.fetch_value(
-        "SELECT seq FROM chat.messages WHERE id = $1 AND chat_id = $2", message_id, chat_id
-    )
+    seq = await message_queries.seq_of(chat_id, message_id)
     if seq is None:
         raise NotFound(access.NO_MESSAGE)
     await _advance(caller, {chat_id: seq})

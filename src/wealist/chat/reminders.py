@@ -5,10 +5,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from wealist.chat.mentions import preview
+from wealist.chat import feed
 from wealist.core import db, online
 from wealist.core.ids import NIL
-from wealist.noti import api as noti
 
 AFTER = "5 minutes"
 """How long the first unread message has waited by then."""
@@ -72,20 +71,16 @@ async def remind() -> str:
                 list(away),
             )
             for (seat_id,) in reminded:
-                _tell(away[seat_id])
+                due = away[seat_id]
+                feed.notify(
+                    "CHAT_MESSAGE",
+                    [due.user_id],
+                    actor=due.author_id,
+                    chat_id=due.chat_id,
+                    workspace_id=due.workspace_id,
+                    project_id=due.project_id,
+                    name=due.name,
+                    content=due.content,
+                )
         told += len(reminded)
     return f"{told} people told of messages"
-
-
-def _tell(due: _Due) -> None:
-    project = {"projectId": due.project_id} if due.project_id is not None else {}
-    noti.notify(
-        "CHAT_MESSAGE",
-        [due.user_id],
-        actor=due.author_id,
-        workspace_id=due.workspace_id,
-        resource_type="chat",
-        resource_id=due.chat_id,
-        resource_name=due.name,
-        metadata={**project, "chatId": due.chat_id, "preview": preview(due.content)},
-    )

@@ -19,7 +19,6 @@ from wealist.user import api as user
 
 NAME = 100
 TOPIC = 500
-MOST_PEOPLE = 1000
 
 
 async def my_chats(caller: Caller) -> list[MyChat]:
@@ -60,8 +59,8 @@ async def create_chat(caller: Caller, new: NewChat) -> Chat:
     people = list(dict.fromkeys([caller.user_id, *new.participants]))
     if not new.participants:
         raise Invalid("must name at least one person", field="participants")
-    if len(people) > MOST_PEOPLE:
-        raise Invalid(f"must be at most {MOST_PEOPLE - 1}", field="participants")
+    if len(people) > seats.MOST_PEOPLE:
+        raise Invalid(f"must be at most {seats.MOST_PEOPLE - 1}", field="participants")
     if new.chat_type == "DM" and len(people) != 2:
         raise Invalid("a DM is between you and one other person", field="participants")
     if new.chat_type == "PROJECT" and new.project_id is None:
@@ -142,8 +141,7 @@ async def _of_project(caller: Caller, new: NewChat, people: Sequence[UUID]) -> l
 
 async def _known(caller: Caller, chat_id: UUID, workspace_id: UUID, people: Sequence[UUID]) -> Chat:
     """The room that is there already, with these people in it (again)."""
-    await access.hold_seats(chat_id)
-    await access.lock(chat_id)
+    await access.lock(chat_id, seats=True)
     absent = sorted(set(people) - set(await queries.active(chat_id)))
     if absent:
         await seats.add(chat_id, workspace_id, absent, actor=caller.user_id)

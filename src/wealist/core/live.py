@@ -23,6 +23,7 @@ from wealist.core.identity import Caller, Revocation
 from wealist.core.mint import LEEWAY_SECONDS
 from wealist.core.outbox import Outbox
 from wealist.core.settings import Settings
+from wealist.core.tasks import end
 
 ABUSE = 1008
 TOO_LARGE = 1009
@@ -131,9 +132,7 @@ class Connections:
             undo()
         identity.on_revoked.remove(self._revoked)
         readiness.on_drain.remove(self.drain)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     def place(self, kind: str | Kind, caller: Caller) -> Connection:
         """A connection for a `with` block, which raises `TooMany` if the caller holds as many as

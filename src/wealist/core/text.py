@@ -36,6 +36,14 @@ def verbatim(text: str, *, field: str, least: int = 0, most: int) -> str:
     return text
 
 
+PREVIEW = 100
+
+
+def preview(text: str) -> str:
+    """The beginning of what somebody wrote, for those who are told of it."""
+    return text[:PREVIEW] + ("..." if len(text) > PREVIEW else "")
+
+
 def web_address(text: str, *, field: str) -> str:
     """An http(s) address. Raises `Invalid` naming `field`."""
     clean = text.strip()

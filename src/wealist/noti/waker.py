@@ -8,6 +8,7 @@ import structlog
 
 from wealist.core import events, frames
 from wealist.core.events import Event
+from wealist.core.tasks import end
 from wealist.noti import reader
 from wealist.noti.wire import FACTS
 
@@ -42,9 +43,7 @@ class Waker:
     async def stop(self) -> None:
         """End; what waits is read by another process, or by the job."""
         events.on_commit.remove(self.committed)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     def committed(self, written: Sequence[Event], _: str) -> None:
         """Note the channels that have new facts."""
