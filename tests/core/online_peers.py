@@ -13,8 +13,8 @@ from wealist.core.online_ledger import Status
 from wealist.core.presence import Presence
 from wealist.core.replicas import Replicas, end
 
-GRACE = 0.4
-LIFE = 1.0
+GRACE = 0.6
+LIFE = 2.0
 
 
 History = list[tuple[UUID, Status]]

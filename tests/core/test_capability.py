@@ -1,11 +1,12 @@
 """Capabilities and the secret behind them."""
 
 import asyncio
+import hmac
 import stat
 import string
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,14 +80,21 @@ def test_every_changed_character_of_the_proof_is_noticed() -> None:
                 capability.key_of(signed[:place] + other + signed[place + 1 :])
 
 
-def test_a_capability_costs_less_than_five_microseconds() -> None:
-    best = 1.0
-    for _ in range(20):
-        started = time.perf_counter()
-        for _ in range(200):
-            capability.sign(KEY)
-        best = min(best, (time.perf_counter() - started) / 200)
-    assert best < 5e-6
+def test_a_capability_costs_hardly_more_than_its_proof() -> None:
+    """In processor time, and against the bare HMAC of the same run: machines differ."""
+
+    def cost(work: Callable[[], object]) -> float:
+        best = 1.0
+        for _ in range(20):
+            started = time.thread_time()
+            for _ in range(500):
+                work()
+            best = min(best, time.thread_time() - started)
+        return best
+
+    bare = cost(lambda: hmac.digest(b"k" * 32, KEY.encode(), "sha256"))
+    signed = cost(lambda: capability.sign(KEY))
+    assert signed < 3 * bare
 
 
 def test_replicas_with_the_same_private_key_agree_however_it_is_passed(

@@ -236,12 +236,12 @@ async def test_a_run_that_loses_its_lease_is_ended() -> None:
 
 async def test_a_run_keeps_its_lease_for_as_long_as_it_takes() -> None:
     async def long() -> str | None:
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
         return "done"
 
-    runner = Runner([job("long", long)], holder="a", lease_seconds=0.4)
+    runner = Runner([job("long", long)], holder="a", lease_seconds=1)
     running = asyncio.create_task(runner.run_once("long"))
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(1.5)
     with pytest.raises(jobs.Busy, match="runs on a"):
         await Runner([job("long", long)], holder="b").run_once("long")
     assert await running == "done"

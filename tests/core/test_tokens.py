@@ -128,18 +128,18 @@ async def test_ending_all_families_of_a_user_spares_other_users_and_later_sign_i
 
 async def test_a_family_is_forgotten_when_its_time_is_over(store: TokenStore) -> None:
     session = Session(store)
-    await store.start(session.pair("0"), now=time.time(), ttl=0.2)
+    await store.start(session.pair("0"), now=time.time(), ttl=0.6)
     assert not await session.ended()
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.65)
     assert await session.ended()
-    assert await session.exchange("0", "1", at=0.3) == Unknown()
+    assert await session.exchange("0", "1", at=0.7) == Unknown()
 
 
 async def test_an_exchange_prolongs_the_life_of_the_family(store: TokenStore) -> None:
     session = Session(store)
-    await store.start(session.pair("0"), now=time.time(), ttl=0.2)
+    await store.start(session.pair("0"), now=time.time(), ttl=0.6)
     await session.exchange("0", "1")
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.65)
     assert not await session.ended()
     await store.revoke_user(session.user_id)
     assert await session.ended()
@@ -149,11 +149,11 @@ async def test_what_can_be_used_once_is_refused_the_second_time_until_it_is_over
     store: TokenStore,
 ) -> None:
     key = uuid4().hex
-    assert await store.use_once(key, ttl=0.2)
-    assert not await store.use_once(key, ttl=0.2)
-    assert await store.use_once(uuid4().hex, ttl=0.2)
-    await asyncio.sleep(0.25)
-    assert await store.use_once(key, ttl=0.2)
+    assert await store.use_once(key, ttl=0.6)
+    assert not await store.use_once(key, ttl=0.6)
+    assert await store.use_once(uuid4().hex, ttl=0.6)
+    await asyncio.sleep(0.65)
+    assert await store.use_once(key, ttl=0.6)
 
 
 async def test_of_many_concurrent_exchanges_one_wins_and_the_others_get_its_pair(

@@ -62,7 +62,7 @@ async def test_a_signal_ends_it_in_good_order(server: Serving, number: signal.Si
 
 
 async def test_while_it_drains_it_is_not_ready_but_answers(data_dir: Path) -> None:
-    env = environment(WEALIST_DATA_DIR=data_dir, WEALIST_DRAIN_SECONDS="1.5")
+    env = environment(WEALIST_DATA_DIR=data_dir, WEALIST_DRAIN_SECONDS="2.5")
     async with serving(env=env) as server, server.client() as client:
         server.send(signal.SIGTERM)
         await asyncio.sleep(0.5)

@@ -66,7 +66,7 @@ SEND = """
         WHERE (p.chat_id, p.user_id) IN (SELECT chat_id, user_id FROM given) AND p.is_active
         ORDER BY p.chat_id, p.id FOR NO KEY UPDATE
     ), held AS MATERIALIZED (
-        SELECT c.id FROM chat.chats c WHERE c.id IN (SELECT chat_id FROM seat)
+        SELECT c.id FROM chat.chats c WHERE c.id = ANY (ARRAY(SELECT chat_id FROM seat))
         ORDER BY c.id FOR NO KEY UPDATE
     ), fit AS MATERIALIZED (
         SELECT given.*, seat.id AS seat_id,
@@ -100,7 +100,8 @@ SEND = """
     FROM fit JOIN room ON room.id = fit.chat_id ORDER BY place
 """
 """Whoever reads all up to his own last message may have others' after it in the same statement;
-those stay unread, since `seq` is that of his own."""
+those stay unread, since `seq` is that of his own. The array is what has all seats locked before any
+room: a join would find the room by the first seat, and the others only then."""
 
 
 async def send(caller: Caller, chat_id: UUID, new: NewMessage) -> Message:
