@@ -249,16 +249,16 @@ def test_jobs_are_counted_by_outcome() -> None:
 async def test_a_blocked_event_loop_shows_as_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "LAG_PERIOD", 0.01)
     name = "wealist_event_loop_lag_seconds_bucket"
-    below = value(name, le="0.05")
+    below = value(name, le="0.25")
     total = value("wealist_event_loop_lag_seconds_count")
     metrics.start()
     metrics.start()  # twice is once
     await asyncio.sleep(0.015)
-    time.sleep(0.1)
+    time.sleep(0.4)
     await asyncio.sleep(0.05)
     await metrics.stop()
     await metrics.stop()
-    late = value("wealist_event_loop_lag_seconds_count") - total - (value(name, le="0.05") - below)
+    late = value("wealist_event_loop_lag_seconds_count") - total - (value(name, le="0.25") - below)
     assert late == 1
 
 
