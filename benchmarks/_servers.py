@@ -67,6 +67,24 @@ def until_ready(process: psutil.Process, port: int, path: str, output: Path) -> 
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def serving(folder: Path, database_url: str, **env: str) -> Iterator[tuple[psutil.Popen, int]]:
+    """A weAlist that is ready, and its port. Its data is in `folder`; anybody may sign in; unless
+    `env` says otherwise it limits no rates and logs warnings only."""
+    port, log = free_port(), folder / "wealist.log"
+    command = ["wealist", "serve", "--port", str(port), "--internal-port", "0"]
+    defaults = {
+        "DATABASE_URL": database_url,
+        "ENABLE_TEST_AUTH": "true",
+        "RATE_LIMIT_ENABLED": "false",
+        "WEALIST_DATA_DIR": str(folder / "data"),
+        "LOG_LEVEL": "warn",
+    }
+    with started(command, defaults | env, log) as server:
+        until_ready(server, port, "/svc/user/health/ready", log)
+        yield server, port
+
+
 def post(port: int, path: str, body: Mapping[str, Any], token: str = "") -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from benchmarks._servers import free_port, person, project, started, until_ready
+from benchmarks._servers import free_port, person, project, serving, started, until_ready
 from benchmarks._table import Row, run
 
 from wealist.board import ranks
@@ -65,23 +65,15 @@ async def seconds(
 async def measure(folder: Path) -> list[Row]:
     postgres = await Postgres.start(folder / "postgres")
     try:
-        ports = free_port(), free_port()
-        env = {
-            "DATABASE_URL": postgres.url,
-            "ENABLE_TEST_AUTH": "true",
-            "RATE_LIMIT_ENABLED": "false",
-            "WEALIST_DATA_DIR": str(folder / "data"),
-        }
-        log = folder / "wealist.log"
-        with started(["wealist", "serve", "--port", str(ports[1])], env, log) as ours:
-            until_ready(ours, ports[1], "/svc/user/health/ready", log)
-            token, user = person(ports[1])
-            of = project(ports[1], token)
+        with serving(folder, postgres.url, LOG_LEVEL="info") as (_, port):
+            token, user = person(port)
+            of = project(port, token)
             await fill(postgres.url, UUID(of), UUID(user))
-            command = ["benchmarks._bare_boards", str(ports[0]), of, user]
-            with started(command, {"DATABASE_URL": postgres.url}, folder / "bare.log") as bare:
-                until_ready(bare, ports[0], "/page", folder / "bare.log")
-                return await compare(ports, of, token)
+            its, log = free_port(), folder / "bare.log"
+            command = ["benchmarks._bare_boards", str(its), of, user]
+            with started(command, {"DATABASE_URL": postgres.url}, log) as bare:
+                until_ready(bare, its, "/page", log)
+                return await compare((its, port), of, token)
     finally:
         await postgres.stop()
 

@@ -7,7 +7,6 @@ its number and the moment it was said; all clocks are those of this process.
 
 import asyncio
 import gc
-import os
 import re
 import sys
 from pathlib import Path
@@ -19,7 +18,6 @@ from benchmarks._sockets import Talker
 from benchmarks._table import Row, run
 from benchmarks._teams import Town, door
 from benchmarks.replicas_latency import replicas
-from tests.live.keys import new_private_key
 
 from wealist.embedded.postgres import Postgres
 from wealist.embedded.valkey import Valkey
@@ -122,17 +120,8 @@ def wrong(rooms: list[list[Member]]) -> tuple[int, int]:
 async def measure(folder: Path) -> list[Row]:
     postgres = await Postgres.start(folder / "postgres")
     valkey = await Valkey.start(folder / "valkey")
-    env = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": valkey.url,
-        "ENABLE_TEST_AUTH": "true",
-        "RATE_LIMIT_ENABLED": "false",
-        "JWT_RSA_PRIVATE_KEY": new_private_key(),
-        "LOG_LEVEL": "warn",
-    }
     try:
-        with replicas(folder, env) as urls:
+        with replicas(folder, postgres.url, valkey.url) as urls:
             rooms = await gather(urls, postgres.url)
             await asyncio.sleep(2)
             gc.freeze()

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-from benchmarks._servers import free_port, started, until_ready
+from benchmarks._servers import serving
 from benchmarks._table import Row, run
 from benchmarks._teams import CHATS, Person, Town
 
@@ -124,17 +124,7 @@ async def fill(database_url: str, messages: Messages) -> None:
 async def measure(folder: Path) -> list[Row]:
     postgres = await Postgres.start(folder / "postgres")
     try:
-        port, log = free_port(), folder / "wealist.log"
-        env = {
-            "DATABASE_URL": postgres.url,
-            "ENABLE_TEST_AUTH": "true",
-            "RATE_LIMIT_ENABLED": "false",
-            "WEALIST_DATA_DIR": str(folder / "data"),
-            "LOG_LEVEL": "warn",
-        }
-        command = ["wealist", "serve", "--port", str(port), "--internal-port", "0"]
-        with started(command, env, log) as ours:
-            until_ready(ours, port, "/svc/user/health/ready", log)
+        with serving(folder, postgres.url) as (_, port):
             town = Town(port, postgres.url)
             people = await town.people(PEOPLE)
             workspace_id = await town.workspace(people)

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import psutil
-from benchmarks._servers import free_port, started, until_ready
+from benchmarks._servers import free_port, serving, started, until_ready
 from benchmarks._sockets import Talker
 from benchmarks._table import Row, run
 from benchmarks._teams import Person, Town, door
@@ -129,18 +129,8 @@ def bare(folder: Path, database_url: str, mode: str) -> Iterator[tuple[psutil.Po
 async def measure(folder: Path) -> list[Row]:
     postgres = await Postgres.start(folder / "postgres")
     try:
-        port, log = free_port(), folder / "wealist.log"
-        env = {
-            "DATABASE_URL": postgres.url,
-            "ENABLE_TEST_AUTH": "true",
-            "RATE_LIMIT_ENABLED": "false",
-            "WEALIST_DATA_DIR": str(folder / "data"),
-            "LOG_LEVEL": "warn",
-        }
-        command = ["wealist", "serve", "--port", str(port), "--internal-port", "0"]
         with contextlib.ExitStack() as stack:
-            ours = stack.enter_context(started(command, env, log))
-            until_ready(ours, port, "/svc/user/health/ready", log)
+            ours, port = stack.enter_context(serving(folder, postgres.url))
             town = Town(port, postgres.url)
             *theirs, seats = await fill(town, 3)
             await town.close()

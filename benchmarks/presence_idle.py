@@ -6,14 +6,13 @@ spread; they are colleagues of a hundred in 50 workspaces. With Redis, as replic
 
 import asyncio
 import itertools
-import os
 import resource
 import sys
 from pathlib import Path
 from time import perf_counter
 
 import psutil
-from benchmarks._servers import free_port, started, until_ready
+from benchmarks._servers import serving
 from benchmarks._sockets import Talker
 from benchmarks._table import Row, run
 from benchmarks._teams import CHATS, Person, Town
@@ -90,20 +89,8 @@ async def measure(folder: Path) -> list[Row]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
     postgres = await Postgres.start(folder / "postgres")
     valkey = await Valkey.start(folder / "valkey")
-    port, log = free_port(), folder / "wealist.log"
-    env = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": valkey.url,
-        "ENABLE_TEST_AUTH": "true",
-        "RATE_LIMIT_ENABLED": "false",
-        "WEALIST_DATA_DIR": str(folder / "data"),
-        "LOG_LEVEL": "warn",
-    }
-    command = ["wealist", "serve", "--port", str(port), "--internal-port", "0"]
     try:
-        with started(command, env, log) as server:
-            until_ready(server, port, "/svc/user/health/ready", log)
+        with serving(folder, postgres.url, REDIS_URL=valkey.url) as (server, port):
             return await watch(server, Town(port, postgres.url), port)
     finally:
         await valkey.stop()

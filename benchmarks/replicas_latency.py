@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from time import perf_counter, time
 from typing import ClassVar
 
 import msgspec
-from benchmarks._servers import free_port, started, until_ready
+from benchmarks._servers import serving
 from benchmarks._sockets import Client
 from benchmarks._table import Row, run
 from tests.live.keys import new_private_key
@@ -114,15 +113,14 @@ async def write(owner: Account, scratch: Scratch) -> int:
 
 
 @contextlib.contextmanager
-def replicas(folder: Path, env: dict[str, str]) -> Iterator[list[str]]:
+def replicas(folder: Path, database_url: str, redis_url: str, **more: str) -> Iterator[list[str]]:
+    """The addresses of two replicas."""
+    env = {"REDIS_URL": redis_url, "JWT_RSA_PRIVATE_KEY": new_private_key(), **more}
     with contextlib.ExitStack() as stack:
         urls = []
-        for number in range(2):
-            port, log = free_port(), folder / f"{number}.log"
-            its = env | {"WEALIST_DATA_DIR": str(folder / f"data-{number}")}
-            command = ["wealist", "serve", "--port", str(port), "--internal-port", "0"]
-            server = stack.enter_context(started(command, its, log))
-            until_ready(server, port, "/svc/user/health/ready", log)
+        for place in (folder / "one", folder / "two"):
+            place.mkdir()
+            _, port = stack.enter_context(serving(place, database_url, **env))
             urls.append(f"http://127.0.0.1:{port}")
         yield urls
 
@@ -130,18 +128,9 @@ def replicas(folder: Path, env: dict[str, str]) -> Iterator[list[str]]:
 async def measure(folder: Path) -> list[Row]:
     postgres = await Postgres.start(folder / "postgres")
     valkey = await Valkey.start(folder / "valkey")
-    env = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": valkey.url,
-        "ENABLE_TEST_AUTH": "true",
-        "RATE_LIMIT_ENABLED": "false",
-        "JWT_RSA_PRIVATE_KEY": new_private_key(),
-        "WEALIST_SOCKETS_PER_USER": "10000",
-        "LOG_LEVEL": "warn",
-    }
+    sockets = {"WEALIST_SOCKETS_PER_USER": "10000"}
     try:
-        with replicas(folder, env) as urls:
+        with replicas(folder, postgres.url, valkey.url, **sockets) as urls:
             owner = Account(urls, "ann")
             await owner.sign_in()
             scratch = Scratch(owner)

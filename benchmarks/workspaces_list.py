@@ -18,7 +18,7 @@ from typing import NamedTuple
 import psutil
 import uvloop
 from benchmarks import _bare, _load
-from benchmarks._servers import WORKSPACES, free_port, person, started, until_ready
+from benchmarks._servers import WORKSPACES, free_port, person, serving, started, until_ready
 from benchmarks._table import Row, show
 
 from wealist.embedded.postgres import Postgres
@@ -74,30 +74,15 @@ async def compare(bare: Target, ours: Target) -> tuple[list[Round], list[Round]]
 @contextlib.contextmanager
 def both(folder: Path, database_url: str) -> Iterator[tuple[Target, Target]]:
     """The bare server and ours, on one database, with the same rows to show."""
-    ports = free_port(), free_port()
-    env = {
-        "DATABASE_URL": database_url,
-        "ENABLE_TEST_AUTH": "true",
-        "RATE_LIMIT_ENABLED": "true",
-        "RATE_LIMIT_PER_MINUTE": "1000000000",
-        "WEALIST_DATA_DIR": str(folder / "data"),
-    }
-    log = folder / "wealist.log"
-    with started(["wealist", "serve", "--port", str(ports[1])], env, log) as ours:
-        until_ready(ours, ports[1], "/svc/user/health/ready", log)
-        token, user = person(ports[1])
-        command = ["benchmarks._bare", str(ports[0]), user]
-        with started(command, {"DATABASE_URL": database_url}, folder / "bare.log") as bare:
-            until_ready(bare, ports[0], _bare.PATH, folder / "bare.log")
-            authorization = f"Bearer {token}"
-            yield (
-                Target(bare, ports[0], _load.get(_bare.PATH, ports[0])),
-                Target(
-                    ours,
-                    ports[1],
-                    _load.get(f"{USER}/all", ports[1], Authorization=authorization),
-                ),
-            )
+    limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_PER_MINUTE": "1000000000"}
+    with serving(folder, database_url, LOG_LEVEL="info", **limits) as (ours, port):
+        token, user = person(port)
+        its, log = free_port(), folder / "bare.log"
+        command = ["benchmarks._bare", str(its), user]
+        with started(command, {"DATABASE_URL": database_url}, log) as bare:
+            until_ready(bare, its, _bare.PATH, log)
+            request = _load.get(f"{USER}/all", port, Authorization=f"Bearer {token}")
+            yield Target(bare, its, _load.get(_bare.PATH, its)), Target(ours, port, request)
 
 
 async def measure() -> tuple[list[Round], list[Round]]:

@@ -3,37 +3,36 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
 import msgspec
 
+from tests.live.hearing import PATIENCE, Ear
 from tests.live.servers import Replica, Session
 
 API = "/svc/noti/api/notifications"
 INTERNAL = "/svc/noti/api/internal/notifications"
 KEY = "a key for tests only, long enough"
-PATIENCE = 10.0
 
 
-class Bell:
+class Bell(Ear):
     """One stream. `events` are (name, id, data) in the order of their arrival."""
 
     def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
         self.answer = answer
         self.events: list[tuple[str, str, Any]] = []
         self.comments: list[str] = []
         self.retry = ""
         self.ended = False
-        self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._read())
 
     @classmethod
     @contextlib.asynccontextmanager
     async def of(
         cls, replica: Replica, session: Session, *, last: str | None = None, **params: str
-    ) -> AsyncIterator["Bell"]:
+    ) -> AsyncIterator[Self]:
         """A stream that says it is connected."""
         headers = {"Last-Event-ID": last} if last is not None else {}
         async with replica.client() as http:
@@ -42,13 +41,9 @@ class Bell:
                 "GET", f"{API}/stream", params=params, headers=headers, timeout=None
             ) as answer:
                 assert answer.status_code == 200, await answer.aread()
-                bell = cls(answer)
-                try:
+                async with cls(answer).reading() as bell:
                     await bell.until(lambda: bool(bell.events))
                     yield bell
-                finally:
-                    bell._task.cancel()
-                    await asyncio.gather(bell._task, return_exceptions=True)
 
     async def _read(self) -> None:
         fields: dict[str, str] = {}
@@ -74,13 +69,6 @@ class Bell:
             data = msgspec.json.decode(fields["data"])
             self.events.append((fields.get("event", "message"), fields.get("id", ""), data))
             self._news.set()
-
-    async def until(self, true: Any, *, within: float = PATIENCE) -> None:
-        """Wait until something is true of what was heard; fails after `within` seconds."""
-        async with asyncio.timeout(within):
-            while not true():
-                self._news.clear()
-                await self._news.wait()
 
     async def heard(self, count: int, *, within: float = PATIENCE) -> list[dict[str, Any]]:
         """The first `count` notifications."""

@@ -1,20 +1,17 @@
 """A client of live boards that does what docs/live.md says, and remembers all that it was told."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import ClientConnection
 
+from tests.live.hearing import PATIENCE, SocketEar
 from tests.live.servers import Replica, Session
 
 API = "/svc/board/api"
-PATIENCE = 10.0
 
 
 def address(replica: Replica, project: str, token: str) -> str:
@@ -23,44 +20,25 @@ def address(replica: Replica, project: str, token: str) -> str:
     return url.replace("http", "ws", 1)
 
 
-class Listener:
+class Listener(SocketEar):
     """One connection to a project; `frames` are its events in the order of their arrival."""
 
     def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self.frames: list[dict[str, Any]] = []
+        super().__init__(socket)
         self.at: list[float] = []
         self.control: list[dict[str, Any]] = []
         self.cursor = ""
-        self.code: int | None = None
-        self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._read())
 
     @classmethod
     @contextlib.asynccontextmanager
     async def on(
         cls, replica: Replica, project: str, session: Session, since: str | None = None
-    ) -> AsyncIterator["Listener"]:
+    ) -> AsyncIterator[Self]:
         """A listener that has had its first frame: the greeting, or RESUMED, or RESET."""
         url = address(replica, project, session.access) + (f"&since={since}" if since else "")
-        async with connect(url, compression=None) as socket:
-            listener = cls(socket)
-            try:
-                await listener.until(lambda: bool(listener.control) or listener.code is not None)
-                yield listener
-            finally:
-                listener._task.cancel()
-                await asyncio.gather(listener._task, return_exceptions=True)
-
-    async def _read(self) -> None:
-        try:
-            async for text in self._socket:
-                self._take(msgspec.json.decode(text))
-        except ConnectionClosed:
-            pass
-        finally:
-            self.code = self._socket.close_code
-            self._news.set()
+        async with cls.connected(url) as listener:
+            await listener.until(lambda: bool(listener.control) or listener.code is not None)
+            yield listener
 
     def _take(self, frame: dict[str, Any]) -> None:
         greeting = frame["type"] == "BOARD_UPDATED" and "at" not in frame
@@ -70,14 +48,6 @@ class Listener:
             self.frames.append(frame)
             self.at.append(perf_counter())
         self.cursor = f"{frame['epoch']}:{frame['seq']}"
-        self._news.set()
-
-    async def until(self, true: Any, *, within: float = PATIENCE) -> None:
-        """Wait until something is true of what was heard; fails after `within` seconds."""
-        async with asyncio.timeout(within):
-            while not true():
-                self._news.clear()
-                await self._news.wait()
 
     async def heard(self, count: int, *, within: float = PATIENCE) -> list[dict[str, Any]]:
         """The first `count` events."""

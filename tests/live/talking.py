@@ -1,71 +1,38 @@
 """People who talk: clients of chat's sockets that remember all that they were told."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Self
 from uuid import uuid4
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
+from tests.live.hearing import PATIENCE, SocketEar
 from tests.live.servers import Replica, Session
 
 API = "/svc/chat/api/chats"
-PATIENCE = 10.0
 
 
-class Talker:
+class Talker(SocketEar):
     """One socket of a room (or, for `ws/presence`, of a person)."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self.frames: list[dict[str, Any]] = []
-        self.code: int | None = None
-        self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._read())
 
     @classmethod
     @contextlib.asynccontextmanager
     async def on(
         cls, replica: Replica, room: str, session: Session, since: str | None = None
-    ) -> AsyncIterator["Talker"]:
+    ) -> AsyncIterator[Self]:
         """A talker that is listening: the server has answered its first ping."""
-        url = f"{replica.url}{API}/ws/{room}?token={session.access}".replace("http", "ws", 1)
-        async with connect(url + (f"&since={since}" if since else ""), compression=None) as socket:
-            talker = cls(socket)
-            try:
-                await talker.say(type="ping")
-                await talker.until(lambda: talker.code is not None or bool(talker.of("pong")))
-                yield talker
-            finally:
-                talker._task.cancel()
-                await asyncio.gather(talker._task, return_exceptions=True)
-
-    async def _read(self) -> None:
-        try:
-            async for text in self._socket:
-                self.frames.append(msgspec.json.decode(text))
-                self._news.set()
-        except ConnectionClosed:
-            pass
-        finally:
-            self.code = self._socket.close_code
-            self._news.set()
+        url = f"{replica.url}{API}/ws/{room}?token={session.access}"
+        async with cls.connected(url + (f"&since={since}" if since else "")) as talker:
+            await talker.say(type="ping")
+            await talker.until(lambda: talker.code is not None or bool(talker.of("pong")))
+            yield talker
 
     async def say(self, **frame: Any) -> None:
         await self._socket.send(msgspec.json.encode(frame).decode())
 
     async def raw(self, text: str | bytes) -> None:
         await self._socket.send(text)
-
-    async def until(self, true: Callable[[], bool], *, within: float = PATIENCE) -> None:
-        """Wait until something is true of what was heard; fails after `within` seconds."""
-        async with asyncio.timeout(within):
-            while not true():
-                self._news.clear()
-                await self._news.wait()
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
         """The frames of these types, in the order of their arrival."""
@@ -75,15 +42,6 @@ class Talker:
         """The frames of one type, once there are `count`."""
         await self.until(lambda: len(self.of(kind)) >= count, within=within)
         return self.of(kind)
-
-    async def ended(self, *, within: float = PATIENCE) -> int | None:
-        """The close code, once there is one."""
-        await self.until(lambda: self.code is not None, within=within)
-        return self.code
-
-    def drop(self) -> None:
-        """Lose the connection as a broken line does: without a word."""
-        self._socket.transport.abort()
 
 
 class Team:
