@@ -62,6 +62,7 @@ async def main(port: int) -> None:
             port=port,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_ping_interval=None,
             access_log=False,
             lifespan="off",
             log_level="warning",

@@ -1,8 +1,10 @@
 """Clients of WebSockets that cost next to nothing: they count bytes, or read frames."""
 
 import asyncio
+import contextlib
 import os
 from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence
 from struct import unpack_from
 
 
@@ -90,6 +92,7 @@ class Talker(Client):
 
 
 TEXT, PING, PONG = 1, 9, 10
+SIGN_SECONDS = 5.0
 
 
 def frame(payload: bytes, kind: int = TEXT) -> bytes:
@@ -115,6 +118,23 @@ async def connect(paths: list[str], port: int) -> list[Client]:
         await asyncio.gather(*(client.opened for client in made))
         clients += made
     return clients
+
+
+@contextlib.asynccontextmanager
+async def alive(clients: Sequence[Client]) -> AsyncIterator[None]:
+    """Have clients give signs of life, since those that don't read frames answer no pings."""
+
+    async def tell() -> None:
+        while True:
+            for client in clients:
+                client.transport.write(frame(b"", PONG))
+            await asyncio.sleep(SIGN_SECONDS)
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def received(count: int, *, within: float = 60.0) -> None:

@@ -101,13 +101,15 @@ async def race(
     """Rounds of each, in turns, so that a busy machine is equally unkind to both."""
     rates: tuple[list[float], list[float]] = [], []
     groups = [await _sockets.connect(*one) for one in zip(paths, ports, strict=True)]
-    await asyncio.sleep(0.5)
-    for target in targets:
-        await target.round(FRAMES // 4)
-    for _ in range(ROUNDS):
-        for target, found in zip(targets, rates, strict=True):
-            found.append(await target.round(FRAMES))
-    for client in [one for group in groups for one in group]:
+    clients = [one for group in groups for one in group]
+    async with _sockets.alive(clients):
+        await asyncio.sleep(0.5)
+        for target in targets:
+            await target.round(FRAMES // 4)
+        for _ in range(ROUNDS):
+            for target, found in zip(targets, rates, strict=True):
+                found.append(await target.round(FRAMES))
+    for client in clients:
         client.transport.abort()
     await asyncio.sleep(1)
     return rates

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import msgspec
 from benchmarks._servers import serving
-from benchmarks._sockets import Client
+from benchmarks._sockets import Client, alive
 from benchmarks._table import Row, run
 from tests.live.keys import new_private_key
 
@@ -138,7 +138,8 @@ async def measure(folder: Path) -> list[Row]:
             clients = await listen(urls, scratch.project_id, owner.token)
             await asyncio.sleep(1)
             began = perf_counter()
-            made = await write(owner, scratch)
+            async with alive(clients):
+                made = await write(owner, scratch)
             seconds = perf_counter() - began
             await asyncio.sleep(1)
             for client in clients:
