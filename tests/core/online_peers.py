@@ -9,7 +9,7 @@ from uuid import UUID
 from tests.core.hub_peers import soon
 from wealist.core import redis
 from wealist.core.online import Online
-from wealist.core.online_ledger import Status
+from wealist.core.online_ledger import Change, Status
 from wealist.core.presence import Presence
 from wealist.core.replicas import Replicas, end
 
@@ -17,7 +17,7 @@ GRACE = 0.6
 LIFE = 2.0
 
 
-History = list[tuple[UUID, Status]]
+History = list[Change]
 
 
 class Process:
@@ -33,8 +33,8 @@ class Process:
         self.online = Online(self.peers, grace=GRACE, on_change=[self._hear])
         self._ended = False
 
-    async def _hear(self, user_id: UUID, status: Status) -> None:
-        self.history.append((user_id, status))
+    async def _hear(self, change: Change) -> None:
+        self.history.append(change)
 
     def start(self) -> None:
         self.peers.start()
@@ -69,9 +69,9 @@ class Process:
 
 
 def told(processes: Collection[Process], user_id: UUID) -> list[Status]:
-    """What all of them told about one person, in the order in which it was heard."""
-    history = next(iter(processes)).history
-    return [status for person, status in history if person == user_id]
+    """What all of them told about one person, in the order in which it came about."""
+    changes = [one for one in next(iter(processes)).history if one.user_id == user_id]
+    return [one.status for one in sorted(changes, key=lambda change: change.moment)]
 
 
 async def heard(among: list[Process], user: UUID, *wanted: Status, within: float = 5.0) -> None:

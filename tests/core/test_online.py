@@ -115,7 +115,6 @@ async def test_many_people_who_wander_between_replicas_end_as_the_last_told(
     for user in users:
         found = told(trio, user)
         assert found[-1] == "OFFLINE"
-        # Only between ONLINE and AWAY can two replicas be so close that either is heard first.
         assert ("OFFLINE", "OFFLINE") not in pairwise(found)
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 from contextlib import ExitStack
 from time import monotonic
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.core.hub_peers import soon
 from tests.core.online_peers import GRACE, LIFE, Process, heard, processes, told
 from tests.people import Server
 from wealist.core import online
-from wealist.core.online_ledger import Status
+from wealist.core.online_ledger import Change, Status
 from wealist.core.replicas import end
 from wealist.embedded.valkey import Valkey
 
@@ -32,7 +32,7 @@ async def test_the_people_of_a_crashed_replica_are_told_about_once(trio: list[Pr
         await others[1].sees(users[0], "OFFLINE")
         await soon(lambda: len(dying.history) >= 1200 + len(users))
         await asyncio.sleep(0.3)
-        gone = [user for user, status in dying.history if status == "OFFLINE"]
+        gone = [one.user_id for one in dying.history if one.status == "OFFLINE"]
         assert sorted(gone) == sorted(users)
         assert told(trio, both) == ["ONLINE"]
         assert dying.client is not None
@@ -143,17 +143,17 @@ async def test_who_hears_of_changes_may_fail_or_hang_without_harm(
     monkeypatch.setattr(online, "TELLING_SECONDS", 0.05)
     calm: list[Status] = []
 
-    async def fails(user_id: UUID, status: Status) -> None:
-        raise ValueError(status)
+    async def fails(change: Change) -> None:
+        raise ValueError(change)
 
-    async def breaks_off(user_id: UUID, status: Status) -> None:
+    async def breaks_off(change: Change) -> None:
         raise asyncio.CancelledError
 
-    async def hangs(user_id: UUID, status: Status) -> None:
+    async def hangs(change: Change) -> None:
         await asyncio.Event().wait()
 
-    async def hears(user_id: UUID, status: Status) -> None:
-        calm.append(status)
+    async def hears(change: Change) -> None:
+        calm.append(change.status)
 
     single.online._on_change = [fails, breaks_off, hangs, hears]
     with single.online.here(uuid4()):

@@ -8,15 +8,19 @@ import structlog
 
 from wealist.core import whispers
 from wealist.core.frames import Frame
+from wealist.core.online_ledger import MOMENT_DIGITS
 from wealist.core.outbox import Outbox
 from wealist.user import api as user
 
 KNOWN = 16
 """Colleagues whose last change is remembered: of one change the whispers to all workspaces come
-together."""
+together, and of two changes at almost the same time the later may come first."""
+SET_BACK = 60 * 10**6
+"""Microseconds: news that are older by more are no late ones, but of a clock that was set back."""
 _CHANGED = '{"type":"WORKSPACES_CHANGED"'
 _BEFORE = len('{"type":"USER_STATUS","userId":"')
 _PERSON = slice(_BEFORE, _BEFORE + 36)
+_ORDER = slice(_PERSON.stop + len('","order":'), _PERSON.stop + len('","order":') + MOMENT_DIGITS)
 
 log = structlog.get_logger("wealist.chat")
 
@@ -38,7 +42,7 @@ class Circle:
         self._outbox = outbox
         self._topics: set[str] = set()
         self._known: dict[str, int] = {}
-        """The hash of what was heard last of colleagues; the same again says nothing new."""
+        """The order of what was heard last of colleagues."""
         self._task: asyncio.Task[None] | None = None
 
     def push(self, frame: Frame) -> None:
@@ -49,12 +53,13 @@ class Circle:
         self._outbox.push(frame)
 
     def whisper(self, frame: Frame) -> None:
-        person, said = frame.text[_PERSON], hash(frame.text)
-        before = self._known.pop(person, None)
-        self._known[person] = said
+        person, order = frame.text[_PERSON], int(frame.text[_ORDER])
+        before = self._known.pop(person, 0)
+        new = order > before or order < before - SET_BACK
+        self._known[person] = order if new else before
         if len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
-        if before != said:
+        if new:
             self._outbox.whisper(frame)
 
     def end(self, code: int, reason: str, *, after: bool = False) -> None:

@@ -9,6 +9,7 @@ from wealist.chat import access, circles
 from wealist.core import db, online, whispers
 from wealist.core.errors import NotFound
 from wealist.core.identity import Caller
+from wealist.core.online_ledger import Change
 from wealist.core.wire import Wire, now
 from wealist.user import api as user
 
@@ -30,6 +31,8 @@ class _Status(Wire):
 class _Frame(Wire):
     type: str
     user_id: UUID
+    order: int
+    """The change's moment in microseconds: of one person the later counts (`circles.Circle`)."""
     status: str
     payload: _Status
 
@@ -61,9 +64,10 @@ async def status_of(caller: Caller, person: UUID) -> Presence:
     return Presence(person, shared[person], "OFFLINE", False, seen)
 
 
-async def changed(person: UUID, status: str) -> None:
+async def changed(change: Change) -> None:
     """Somebody comes, goes or is away: keep when he was last seen, tell his colleagues."""
-    frame = _Frame("USER_STATUS", person, status, _Status(status))
+    person, status = change.user_id, change.status
+    frame = _Frame("USER_STATUS", person, change.moment, status, _Status(status))
     text = msgspec.json.encode(frame).decode()
     for workspace_id in await user.workspaces_of(person):
         whispers.tell(circles.topic(workspace_id), text)

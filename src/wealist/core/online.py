@@ -3,13 +3,14 @@
     with online.here(user_id) as connection:      as long as the connection lasts
         connection.away(True)                     nobody looks at it at the moment
     await online.among(user_ids)                  {user_id: "ONLINE" | "AWAY"}; others are offline
-    online.on_change.append(tell)                 await tell(user_id, "ONLINE" | "AWAY" | "OFFLINE")
+    online.on_change.append(tell)                 await tell(change): the person and his new status
 
 A person is AWAY when all his connections are. A connection that has ended counts on for 8 s as it
 was, so whoever reloads or changes to another replica never leaves. Each change is told once, by
 the process that notices it: after a crash by another one, 75 to 90 s later. What a process crashes
-over while it tells is not told again, so `among` is the truth and changes are news. While Redis is
-away changes are late; without Redis this process is all there is.
+over while it tells is not told again, so `among` is the truth and changes are news. Of two changes
+that are heard, the one with the later moment counts. While Redis is away changes are late; without
+Redis this process is all there is.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from wealist.core.errors import Unavailable
 from wealist.core.online_ledger import (
     CHUNK,
     KEPT_SECONDS,
+    Change,
     Ledger,
     LocalLedger,
     RedisLedger,
@@ -37,7 +39,7 @@ from wealist.core.online_ledger import (
 from wealist.core.replicas import LINGER_SECONDS, RETRY_SECONDS, Replicas, rest
 from wealist.core.tasks import end
 
-OnChange = Callable[[UUID, Status], Awaitable[None]]
+OnChange = Callable[[Change], Awaitable[None]]
 
 GRACE_SECONDS = LINGER_SECONDS
 TELLING_SECONDS = 10.0
@@ -49,7 +51,7 @@ _TOGETHER = 20
 log = structlog.get_logger("wealist.online")
 
 on_change: list[OnChange] = []
-"""Called with a person and his new status, one after another; of different people up to 20 at once.
+"""Called with changes, one after another; with those of different people up to 20 at once.
 Who changes again before he was told about is told about once, with the last status."""
 
 
@@ -121,7 +123,7 @@ class Online:
         self._ended: deque[_Ended] = deque()
         self._changed: set[UUID] = set()
         self._wake = asyncio.Event()
-        self._news: dict[UUID, Status] = {}
+        self._news: dict[UUID, Change] = {}
         self._told_of_news = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -238,8 +240,8 @@ class Online:
             if self._stopping:
                 raise Unavailable("this process stops; another one goes on")
 
-    def _report(self, user_id: UUID, status: Status) -> None:
-        self._news[user_id] = status
+    def _report(self, change: Change) -> None:
+        self._news[change.user_id] = change
         self._told_of_news.set()
 
     async def _tell(self) -> None:
@@ -247,22 +249,22 @@ class Online:
             await self._told_of_news.wait()
             self._told_of_news.clear()
             while self._news:
-                some = dict(islice(self._news.items(), _TOGETHER))
-                for user_id in some:
-                    del self._news[user_id]
-                await asyncio.gather(*(self._tell_one(*change) for change in some.items()))
+                some = list(islice(self._news.values(), _TOGETHER))
+                for change in some:
+                    del self._news[change.user_id]
+                await asyncio.gather(*(self._tell_one(change) for change in some))
 
-    async def _tell_one(self, user_id: UUID, status: Status) -> None:
+    async def _tell_one(self, change: Change) -> None:
         for callback in self._on_change:
             try:
                 async with asyncio.timeout(TELLING_SECONDS):
-                    await callback(user_id, status)
+                    await callback(change)
             except (Exception, asyncio.CancelledError):
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
                 # Also when something that it waited for was cancelled, which is none of ours.
-                log.exception("a change of status was not taken", user_id=str(user_id))
+                log.exception("a change of status was not taken", user_id=str(change.user_id))
 
 
 _online: Online | None = None

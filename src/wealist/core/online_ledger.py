@@ -2,7 +2,8 @@
 
 A change of a person is what differs between his connections on all living processes and the
 ledger, so that of any number of processes that notice it at once exactly one tells it. With Redis
-scripts do both in one step; without it a dictionary does.
+scripts do both in one step; without it a dictionary does. Two processes may tell of one person at
+almost the same time, and be heard in either order, so each change carries its moment.
 
 In Redis each process keeps a set of its people and one of those who are away; the ledger is a hash
 by user, and `era` is a random value that is new when Redis has forgotten everything.
@@ -10,6 +11,7 @@ by user, and `era` is a random value that is new when Redis has forgotten everyt
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import count
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
@@ -19,7 +21,18 @@ from wealist.core import redis
 from wealist.core.replicas import KEY, LIVING, Replicas
 
 Status = Literal["OFFLINE", "ONLINE", "AWAY"]
-Report = Callable[[UUID, Status], None]
+
+
+class Change(NamedTuple):
+    """A person's new status."""
+
+    user_id: UUID
+    status: Status
+    moment: int
+    """When it came about, in microseconds of the ledger's clock: of one person the later counts."""
+
+
+Report = Callable[[Change], None]
 
 CHUNK = 500
 KEPT_SECONDS = 24 * 3600
@@ -32,6 +45,8 @@ _STATUSES: tuple[Status, ...] = ("OFFLINE", "ONLINE", "AWAY")
 _LEDGER = "online:told"
 _ERA = 8
 _ID = 36
+MOMENT_DIGITS = 16
+_HEAD = _ERA + MOMENT_DIGITS
 
 T = TypeVar("T")
 
@@ -57,6 +72,7 @@ class LocalLedger:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._told: dict[UUID, Status] = {}
+        self._moment = 0
 
     async def settle(self, people: Mapping[UUID, Status]) -> None:
         for user_id, status in people.items():
@@ -66,7 +82,8 @@ class LocalLedger:
                 del self._told[user_id]
             else:
                 self._told[user_id] = status
-            self._report(user_id, status)
+            self._moment = max(self._moment + 1, time.time_ns() // 1000)
+            self._report(Change(user_id, status, self._moment))
 
     async def inherit(self, process: str) -> bool:
         return False
@@ -94,6 +111,7 @@ end
 """
 
 _COMPARE = f"""{_STATUS_OF}
+local moment = string.format('%d%06d', time[1], time[2])
 local function each(command, key, members)
   if #members > 0 then redis.call(command, key, unpack(members)) end
 end
@@ -146,7 +164,7 @@ if dead(KEYS[1], ARGV[1]) then processes[#processes + 1] = ARGV[1] end
 local after = on_any(processes, users)
 local before = table.concat(compare(KEYS[2], users, after, beliefs, era))
 after = table.concat(after)
-answer = era .. before .. after
+answer = era .. moment .. before .. after
 if before ~= after then redis.call('SET', KEYS[5], answer, 'EX', ARGV[4]) end
 return answer
 """
@@ -166,7 +184,7 @@ local changed = {{}}
 for place, user in ipairs(users) do
   if before[place] ~= after[place] then changed[#changed + 1] = user .. after[place] end
 end
-answer = '+' .. table.concat(changed)
+answer = '+' .. moment .. table.concat(changed)
 if #changed > 0 then redis.call('SET', KEYS[5], answer, 'EX', ARGV[3]) end
 return answer
 """
@@ -207,7 +225,8 @@ class RedisLedger:
     async def settle(self, people: Mapping[UUID, Status]) -> None:
         def take(answer: str) -> None:
             total, era = len(people), answer[:_ERA]
-            before, after = answer[_ERA : _ERA + total], answer[_ERA + total :]
+            moment, answer = int(answer[_ERA:_HEAD]), answer[_HEAD:]
+            before, after = answer[:total], answer[total:]
             belief = {digit: era + digit for digit in "012"}
             for (user_id, here), old, new in zip(people.items(), before, after, strict=True):
                 if here == "OFFLINE":
@@ -215,7 +234,7 @@ class RedisLedger:
                 else:
                     self._beliefs[user_id] = belief[new]
                 if old != new:
-                    self._report(user_id, _STATUSES[int(new)])
+                    self._report(Change(user_id, _STATUSES[int(new)], moment))
 
         async with self._one_at_a_time:
             await self._repeat()
@@ -233,9 +252,11 @@ class RedisLedger:
         def take(answer: str) -> None:
             nonlocal more
             more = bool(answer)
-            for place in range(1, len(answer), _ID + 1):
+            first = 1 + MOMENT_DIGITS
+            for place in range(first, len(answer), _ID + 1):
                 user_id = UUID(answer[place : place + _ID])
-                self._report(user_id, _STATUSES[int(answer[place + _ID])])
+                status = _STATUSES[int(answer[place + _ID])]
+                self._report(Change(user_id, status, int(answer[1:first])))
 
         async with self._one_at_a_time:
             await self._repeat()
