@@ -7,10 +7,9 @@
 
 A person is AWAY when all his connections are. A connection that has ended counts on for 8 s as it
 was, so whoever reloads or changes to another replica never leaves. Each change is told once, by
-the process that notices it: after a crash by another one, 75 to 90 s later. What a process crashes
-over while it tells is not told again, so `among` is the truth and changes are news. Of two changes
-that are heard, the one with the later moment counts. While Redis is away changes are late; without
-Redis this process is all there is.
+the process that notices it: after a crash by another one, 75 to 90 s later; of two, the later
+counts. What a process crashes over while it tells is not told again, so `among` is the truth and
+changes are news. While Redis is away changes are late; without it this process is all there is.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ OnChange = Callable[[Change], Awaitable[None]]
 
 GRACE_SECONDS = LINGER_SECONDS
 TELLING_SECONDS = 10.0
-"""How long one of `on_change` may take for one person before it is given up."""
+"""How long one of `on_change` may take for one person."""
 FAREWELL_SECONDS = 5.0
 """How long a stopping process waits until it has told what it knows."""
 _TOGETHER = 20
@@ -51,8 +50,8 @@ _TOGETHER = 20
 log = structlog.get_logger("wealist.online")
 
 on_change: list[OnChange] = []
-"""Called with changes, one after another; with those of different people up to 20 at once.
-Who changes again before he was told about is told about once, with the last status."""
+"""Called with changes, of different people up to 20 at once. Who changes again before he was told
+about is told about once, with the last status."""
 
 
 class Connection:
@@ -138,11 +137,8 @@ class Online:
         ]
 
     async def stop(self) -> None:
-        """Tell what is known, and end.
-
-        Who is here stays so for as long as this process lingers: another one tells who has not
-        come back by then. Without Redis there is none, so everybody is told to be offline.
-        """
+        """Tell what is known, and end. Who is here stays so while this process lingers; another one
+        tells who has not come back by then. Without Redis everybody is told to be offline."""
         self._peers.on_lost.remove(self._tell_all)
         self._peers.on_dead.remove(self._inherit)
         self._stopping = True
